@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 SESSIONS = 250_000
 DAYS = 30
@@ -88,7 +88,7 @@ def seconds(folder: Path, arguments: list[str]) -> float:
 
 def build(folder: Path) -> tuple[str, int]:
     """Fill a new store. Gives the id of a session in its middle, and how many events the last hour has."""
-    Store(folder).close()
+    SqliteStore(folder).close()
     with closing(sqlite3.connect(folder / "voicecli.sqlite3")) as database:
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA cache_size = -400000")  # kB

@@ -13,7 +13,7 @@ from voicecli.sandbox import payloads
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.event_recording import KeptEvent, record_events, record_replies
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.messages import voice_message
 
@@ -59,7 +59,7 @@ def keep_all(
     home: Path, events: Sequence[tuple[object, float, str | None]], *, remark: str | None = None
 ) -> list[int]:
     """Keep events with the seconds since they came and the reply to each; their numbers."""
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         recorded = record_events(store, [_kept(*event) for event in events])
         replies = [
             (reply, remark, one.id)
@@ -104,7 +104,7 @@ def place(
 ) -> None:
     """A call that was placed from here so many seconds ago."""
     request = voice_message(PhoneNumber(number, "FR"), "hi", source=SOURCE, message_id=request_id)
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         attempts = Attempts(store, AccountId("http://127.0.0.1:9", "some_sub"))
         attempts.record_answer(attempts.begin(request), state, session)
         with store.transaction() as transaction:

@@ -7,7 +7,7 @@ from voicecli.account import AccountId
 from voicecli.listener.routes import Answered
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import Reply
@@ -39,7 +39,7 @@ def placed(
     name: str = "r-1",
 ) -> int:
     """Note a call; with ``session`` its answer has come. Its number in the store."""
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         attempts = Attempts(store, ACCOUNT)
         request = CallRequest(tuple(flow), name, action)
         number = attempts.begin(request, asks=asks, flow=flow if asks is not None else None)

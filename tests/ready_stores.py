@@ -49,6 +49,6 @@ def _create(path: Path) -> None:
 @cache
 def _content() -> bytes:
     with real_ones(), tempfile.TemporaryDirectory() as folder:
-        with sqlite.Store(Path(folder)) as store:
+        with sqlite.SqliteStore(Path(folder)) as store:
             pass
         return store.path.read_bytes()

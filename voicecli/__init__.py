@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     )
     from voicecli.listener.service import ListenerService as ListenerService
     from voicecli.phone import PhoneNumber as PhoneNumber
+    from voicecli.store.engine import Store as Store
     from voicecli.store.guards import Once as Once
     from voicecli.store.location import StorePlace as StorePlace
     from voicecli.store.opening import open_store as open_store
-    from voicecli.store.sqlite import Store as Store
     from voicecli.version import __version__ as __version__
     from voicecli.voice_api.async_client import AsyncClient as AsyncClient
     from voicecli.voice_api.callflow import (
@@ -97,7 +97,7 @@ _NAMES = {
     "store.guards": "Once",
     "store.location": "StorePlace",
     "store.opening": "open_store",
-    "store.sqlite": "Store",
+    "store.engine": "Store",
     "version": "__version__",
     "voice_api.async_client": "AsyncClient",
     "voice_api.callflow": "CallRequest call_request",

@@ -20,7 +20,7 @@ from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcast_journal import Journal, create_journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import voice_message
@@ -36,7 +36,7 @@ class World:
     def __init__(self, home: Path, sandbox: RunningSandbox) -> None:
         self.home = home
         self.sandbox = sandbox
-        self.store = Store(home)
+        self.store = SqliteStore(home)
         self.url = sandbox.sandbox.url  # of whom is called
         self.pace = Pace(home / "pace", None)
         self.request_timeout = 0.5  # seconds

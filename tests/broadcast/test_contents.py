@@ -10,18 +10,18 @@ from voicecli.errors import ConfigurationError
 from voicecli.store import broadcasts, sealing
 from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import Broadcast
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 TEXT = b"The code is 482913"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path) as store:
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path) as store:
         yield store
 
 
-def begun(store: Store) -> Broadcast:
+def begun(store: SqliteStore) -> Broadcast:
     journal = create_journal(
         store,
         account=AccountId("https://voice.8x8.com", "some_sub"),
@@ -35,7 +35,9 @@ def begun(store: Store) -> Broadcast:
     return journal.broadcast
 
 
-def test_only_with_the_key_and_for_its_own_broadcast_it_can_be_read(store: Store, tmp_path: Path) -> None:
+def test_only_with_the_key_and_for_its_own_broadcast_it_can_be_read(
+    store: SqliteStore, tmp_path: Path
+) -> None:
     one, another = begun(store), begun(store)
     assert sealing.unseal(store, one.sealed, one.id.encode()) == TEXT
     assert one.sealed != another.sealed
@@ -44,7 +46,9 @@ def test_only_with_the_key_and_for_its_own_broadcast_it_can_be_read(store: Store
         sealing.unseal(store, another.sealed, one.id.encode())
 
 
-def test_once_it_is_forgotten_nothing_of_it_is_in_the_file_or_its_log(store: Store, tmp_path: Path) -> None:
+def test_once_it_is_forgotten_nothing_of_it_is_in_the_file_or_its_log(
+    store: SqliteStore, tmp_path: Path
+) -> None:
     before = begun(store)
     broadcasts.forget_content(store, before)
     broadcast = broadcasts.find(store, before.id, planning=True)

@@ -24,7 +24,7 @@ from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts as journals, paging
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import CallRequest
 
 SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"
@@ -209,7 +209,7 @@ def test_who_only_looks_keeps_nobody_from_going_on(world: World) -> None:
     over = threading.Event()
 
     def look() -> None:
-        with Store(world.home) as store:
+        with SqliteStore(world.home) as store:
             while not over.is_set():
                 journals.is_running(store, broadcast)
 
@@ -231,7 +231,7 @@ def second_journal(world: World) -> Iterator[Journal]:
     """Somebody has deleted the lock, which is held: another process works on the same journal."""
     for lock in world.home.glob("*.lock"):
         lock.unlink()
-    with Store(world.home) as store, closing(Journal.open(store, world.journal.broadcast)) as journal:
+    with SqliteStore(world.home) as store, closing(Journal.open(store, world.journal.broadcast)) as journal:
         yield journal
 
 
@@ -288,7 +288,7 @@ def test_when_the_store_is_taken_away_the_next_call_is_not_made(world: World, re
         if row.state is RowState.ACCEPTED and not (world.home / "away").exists():
             store.rename(world.home / "away")
             if replaced:
-                Store(world.home).close()
+                SqliteStore(world.home).close()
 
     engine = world.run(Policy(concurrency=1), on_row=on_row)
     assert len(world.calls) == 2, "the second one was on its way"

@@ -19,7 +19,7 @@ from voicecli.errors import Refused
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.read_positions import last_event_number
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 ALWAYS_TOO_MANY = "+33199004290"
 ONE_BY_ONE = Policy(concurrency=1)
@@ -171,7 +171,7 @@ def test_after_a_429_only_events_that_came_since_are_read(
     """Each 429 would else read all summaries of a store. It is by their numbers: a clock may be set back."""
     asked: list[int] = []
 
-    def session_of_request(store: Store, request_id: str, *, after: int) -> str | None:
+    def session_of_request(store: SqliteStore, request_id: str, *, after: int) -> str | None:
         asked.append(after)
         return None
 

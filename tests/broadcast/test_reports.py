@@ -18,7 +18,7 @@ from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 TWICE_TOO_MANY = "+33199004291"
 EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"
@@ -199,7 +199,7 @@ def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sess
     called = row._replace(state=RowState.ACCEPTED, attempts=1, session="s-0")
     with real_ones(), monkeypatch.context() as older:
         older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:6])
-        with Store(tmp_path / "older") as store, store.transaction() as transaction:
+        with SqliteStore(tmp_path / "older") as store, store.transaction() as transaction:
             broadcast = world.journal.broadcast
             transaction(
                 "INSERT INTO broadcasts SELECT ?, ?, 0, ?, ?, '', x'', 1, 1, '{}', x'', 'open', 0",
@@ -209,7 +209,7 @@ def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sess
                 "INSERT INTO broadcast_rows VALUES (1, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)", called[:6]
             )
     keep(tmp_path / "older", event("VSS", "BUSY", "s-0", number=number(0)))
-    with Store(tmp_path / "older") as store, closing(Journal.open(store, broadcast)) as journal:
+    with SqliteStore(tmp_path / "older") as store, closing(Journal.open(store, broadcast)) as journal:
         outcomes.record_reports(journal, Policy())
         [row] = journal.rows()
         assert (row.outcome, [one.line for one in attempts_where(store, "")]) == ("BUSY", [1])

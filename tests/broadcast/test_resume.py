@@ -14,7 +14,7 @@ from voicecli.broadcast.resume import reopen_broadcast
 from voicecli.broadcast.run import OpenBroadcast, run_broadcast
 from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.async_client import AsyncClient
 
 PEOPLE = b"phone\n+33199001234\n+33199001235\n+33199001236\n+33199001237\n"
@@ -37,7 +37,7 @@ def test_what_is_left_of_max_calls_holds_unless_it_is_changed(
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    with Store(tmp_path / "home") as store:
+    with SqliteStore(tmp_path / "home") as store:
         content = Content("Hello.")
         plan = plan_broadcast(PEOPLE, options, content)
         with prepare_broadcast(store, account.identity, PEOPLE, plan, options).start(content) as begun:
@@ -55,7 +55,7 @@ def test_reports_are_recorded_by_the_options_as_they_are_changed(tmp_path: Path)
     account = Account(API_KEY, SUBACCOUNT, "http://127.0.0.1:9")
     options = BroadcastOptions(source=SOURCE, retry=("NO_ANSWER",), attempts=2)
     content = Content("Hello.")
-    with Store(tmp_path / "home") as store:
+    with SqliteStore(tmp_path / "home") as store:
         plan = plan_broadcast(PEOPLE, options, content)
         with prepare_broadcast(store, account.identity, PEOPLE, plan, options).start(content) as begun:
             row = next(begun.journal.rows())

@@ -25,7 +25,7 @@ from voicecli.errors import StoreBusy
 from voicecli.sessions.counts import Counts
 from voicecli.store import unsubscribed
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 RATE = 20  # calls per second, of each and of both together
 WATCHED = 1.0  # seconds that the second one is watched while the first is stopped
@@ -181,7 +181,7 @@ def test_nobody_is_called_before_it_is_known_who_has_unsubscribed(
     world.plan([number(0), number(1)])
     looks = 0
 
-    def busy_at_first(store: Store) -> set[str]:
+    def busy_at_first(store: SqliteStore) -> set[str]:
         nonlocal looks
         looks += 1
         if looks < 3:

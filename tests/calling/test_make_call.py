@@ -14,7 +14,7 @@ from voicecli.errors import ConfigurationError
 from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.attempts import attempts_where
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 
 def route(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> MakeCallRoute:
@@ -34,7 +34,7 @@ async def test_a_call_is_placed_and_8x8s_answer_is_given_back(
     say = request["callflow"][1]
     assert say["params"] == {"text": "Your code is 1234", "voiceProfile": "en-GB-Emma", "repetition": 2}
     assert request["clientActionId"].startswith("make-call-1_")
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         [attempt] = attempts_where(store, "")
     assert attempt.session_id == answer["data"]["sessionId"]
 

@@ -19,7 +19,7 @@ from voicecli.errors import ConfigurationError, OutcomeUnknown, RateLimited, Uns
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import attempts_where
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import HANGUP, CallRequest, call_request, make_call
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
@@ -44,7 +44,7 @@ def placer(url: str, home: Path, *, retries: int = 2, **options: Any) -> Iterato
 
 
 def attempts(home: Path) -> list[Attempt]:
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         return list(attempts_where(store, ""))
 
 

@@ -27,7 +27,7 @@ from running_listener import (
 from voicecli.listener import shared_listener
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 from voicecli.sandbox.server import Sandbox
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 NO_ANSWER, PRESSES_1, PRESSES_1_TOO, SILENT = "+33199000480", "+33199007103", "+33199007104", "+33199005040"
 NOWHERE = ("--public-url", "http://127.0.0.1:9", "--port", "0")
@@ -218,7 +218,7 @@ def test_a_run_whose_end_can_not_be_written_does_not_keep_its_own_command_from_t
     sandbox: RunningSandbox, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     with (
-        Store(tmp_path / "home"),
+        SqliteStore(tmp_path / "home"),
         closing(sqlite3.connect(tmp_path / "home" / "voicecli.sqlite3")) as database,
     ):
         database.execute(

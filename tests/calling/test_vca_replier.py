@@ -22,7 +22,7 @@ from voicecli.sessions.attempt import AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.store.webhooks import ReplacedWebhook, remember_webhook
 from voicecli.voice_api.callflow import HANGUP, make_call
 from voicecli.voice_api.callflow_rules import Action
@@ -50,7 +50,7 @@ async def test_a_call_without_a_session_is_known_by_its_client_action_id(tmp_pat
 
 
 async def test_where_two_calls_have_the_client_action_id_it_tells_nothing(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         for name in ("r-1", "r-2"):
             number = placed(tmp_path, name=name)
             Attempts(store, ACCOUNT).record_answer(number, AttemptState.UNKNOWN)
@@ -77,7 +77,7 @@ async def test_requests_that_can_have_no_answer_any_more_are_not_this_call(
 ) -> None:
     """A process that was killed while it sent; and one that has sent another clientActionId just now."""
     placed(tmp_path, action=action)
-    with Store(tmp_path) as store, store.transaction() as transaction:
+    with SqliteStore(tmp_path) as store, store.transaction() as transaction:
         if action != "a-2":
             transaction("UPDATE calls SET placed = placed - 5 * 3600000000")
     event = vca("s-1", **PARTIES, **({} if named is None else {"clientActionId": named}))
@@ -157,7 +157,7 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
             )
             url = theirs.service.url
         home.mkdir()
-        with Store(home) as store:
+        with SqliteStore(home) as store:
             unsubscribed.add(store, "+33199005678", since=1, session="s-0")
             webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), url, True, True)
             remember_webhook(store, ACCOUNT, webhook)
@@ -185,7 +185,7 @@ async def test_a_reply_that_dials_goes_out_where_nobody_can_tell_who_unsubscribe
     async with receiving(
         tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), constant_reply(Reply((BRIDGE,))))
     ) as world:
-        with Store(tmp_path) as store, store.transaction() as transaction:
+        with SqliteStore(tmp_path) as store, store.transaction() as transaction:
             transaction("DROP TABLE unsubscribed")
         assert (await world.event(vca("s-9")))[1] == {"callflow": [BRIDGE]}
         await world.until(lambda: world.shown)
@@ -205,7 +205,7 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
         if before is not None:
             webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), former.service.url, True, True)
             own.mkdir()
-            with Store(own) as store:
+            with SqliteStore(own) as store:
                 remember_webhook(store, ACCOUNT, webhook)
         replier = PlacedCallsReplier(
             StorePlace(own), PreviousReceiverReplier(StorePlace(own), ACCOUNT, timeout=5.0)

@@ -25,7 +25,7 @@ from voicecli.calling.waiting import OutcomeWaiter
 from voicecli.errors import ConfigurationError, PlacedBefore, StoreBusy, StoreFailed
 from voicecli.store import following, read_positions, sqlite
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
@@ -85,7 +85,7 @@ def waiting(
         placer = Placer(
             client, account, StorePlace(home), ledger=ledger, warn=lambda _: None, needs_store=True, keys="1"
         )
-        with Store(home) as store:
+        with SqliteStore(home) as store:
             options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
             watched = Watched(
                 placer,
@@ -212,7 +212,7 @@ class Held:
     """Another process has the store: so that nothing can be written, or (``reads``) not even be read."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, *, reads: bool) -> None:
-        Store(home).close()
+        SqliteStore(home).close()
         self._holder = sqlite3.connect(
             home / "voicecli.sqlite3", isolation_level=None, check_same_thread=False
         )
@@ -232,7 +232,7 @@ class Held:
         self.release()
         self._holder.close()
 
-    def _fail(self, _: Store) -> int:
+    def _fail(self, _: SqliteStore) -> int:
         raise StoreBusy("The store can't be read: database is locked.")
 
     def release(self) -> None:

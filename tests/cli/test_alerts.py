@@ -22,7 +22,7 @@ from soak import share_of
 
 from voicecli.sandbox.delivery import Target
 from voicecli.sandbox.server import Sandbox
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 LOOPS, SEED, IN_A_LOOP = 50, 15, 4
 PARTS = 10
@@ -110,7 +110,7 @@ class Cron:
         self.home, self.sandbox, self.forgetful = home, sandbox, forgetful
         self.joined = False
         self._lost: set[str] = set()  # sessions whose summaries will not come
-        with Store(home):
+        with SqliteStore(home):
             pass
 
     def run(self, loop: Loop) -> Iterator[str]:

@@ -14,7 +14,7 @@ from test_terminal import on_terminal, plain
 
 from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store import sqlite
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import set_webhook as set_webhook_at_8x8
 from voicecli.voice_api.webhook_events import webhook_url
@@ -241,7 +241,7 @@ def test_a_store_that_is_held_is_not_called_damaged(
 ) -> None:
     monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.2)
     home = tmp_path / "held"
-    with Store(home) as store, store.transaction():
+    with SqliteStore(home) as store, store.transaction():
         done = doctor(VOICECLI_HOME=str(home))
     [found] = [check for check in done.json["checks"] if check["check"] == "store"]
     assert found["state"] == "failed"

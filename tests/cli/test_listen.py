@@ -30,7 +30,7 @@ from test_terminal import Terminal, plain
 from voicecli.account import AccountId
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.messages import Capture, voice_message
 
 
@@ -183,7 +183,7 @@ def test_numbers_can_be_masked_everywhere(tmp_path: Path) -> None:
 def test_it_does_not_end_by_itself_while_a_question_is_open(tmp_path: Path) -> None:
     home = tmp_path / "home"
     request = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         attempts = Attempts(store, AccountId("https://voice.8x8.com", "any"))
         attempts.record_answer(attempts.begin(request), AttemptState.ACCEPTED, "s-1")
     with listening(home, "--no-tunnel", "--count", "1", in_thread=True) as listener:

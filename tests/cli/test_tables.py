@@ -12,7 +12,7 @@ from past import event, keep
 from voicecli.account import AccountId
 from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 ROWS = [
     BroadcastRow(1, "+33199001234", RowState.ACCEPTED, 1, 1, "s-1", "COMPLETED", "1"),
@@ -23,7 +23,7 @@ ROWS = [
 
 def begin(home: Path, *, parts: int = 1) -> str:
     """A broadcast that nobody works on; its id."""
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         journal = create_journal(
             store,
             account=AccountId("https://voice.8x8.com", "some_sub"),

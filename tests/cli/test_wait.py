@@ -30,7 +30,7 @@ from soak import share_of
 
 from voicecli.calling import waiting as waiting_module
 from voicecli.store.event_queries import events_of_session
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import HANGUP
 
 NUMBER_2, CANCELED = "+33199001235", "+33199000487"
@@ -240,7 +240,7 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert "digit 1" not in err
         assert session.describe_end().startswith("completed")
         assert webhooks(sandbox) == {}
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1
 
 

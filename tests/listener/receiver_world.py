@@ -14,7 +14,7 @@ from conftest import DEADLINE
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.service import ListenerService
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.webhook_events import Received
 
 TOKEN = "token-of-these-tests"
@@ -91,7 +91,7 @@ async def receiving(home: Path, **plan: Any) -> AsyncIterator[World]:
     world = World(home)
     routes = plan.pop("routes", {})
     settings = ListenerPlan(**{"store": StorePlace(home), "port": 0, "token": TOKEN, **plan})
-    Store(home).close()
+    SqliteStore(home).close()
     async with aiohttp.ClientSession() as http:
         world.http = http
         world.service = ListenerService(settings, on_event=world._show, notify=world._tell, routes=routes)

@@ -15,7 +15,7 @@ from receiver_world import TOKEN, World, receiving, vca, vss
 from voicecli.listener import forward
 from voicecli.listener.vca_repliers import ApplicationReplier, constant_reply
 from voicecli.store.event_queries import events_of_session
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.replies import HANG_UP
 
@@ -148,7 +148,7 @@ async def test_an_answer_that_is_no_reply_is_replaced_and_told(tmp_path: Path) -
             await world.until(lambda number=number: len(world.shown) > number)
             [told] = world.shown[-1].remarks
             assert (world.shown[-1].reply, told[: len(remark)]) == ("hangup", remark)
-    with Store(world.home) as store:  # for whoever asks later
+    with SqliteStore(world.home) as store:  # for whoever asks later
         for received in world.shown:
             [kept] = events_of_session(store, received.event.session_id)
             assert (kept.reply, kept.remarks) == ("hangup", received.remarks)

@@ -18,7 +18,7 @@ from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts, attempts_with_open_questions
 from voicecli.store.event_recording import KeptEvent, record_events
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
 
@@ -37,14 +37,14 @@ def message(*, asks: bool) -> CallRequest:
 
 
 def place(home: Path, session: str | None = "s-1", *, asks: bool = True) -> None:
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         ours = Attempts(store, ACCOUNT)
         number = ours.begin(message(asks=asks))
         ours.record_answer(number, AttemptState.ACCEPTED if session else AttemptState.UNKNOWN, session)
 
 
 def summarise(home: Path, session: str) -> None:
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         record_events(store, [KeptEvent(now(), "VSS", session, session.encode(), None, b"{}")])
 
 
@@ -95,7 +95,7 @@ def test_a_question_is_open_until_the_summary_or_its_time_is_over(tmp_path: Path
     place(tmp_path, "s-2")
     place(tmp_path, None)
     place(tmp_path, "s-3", asks=False)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert [call.session_id for call in attempts_with_open_questions(store, now())] == [
             "s-1",
             "s-2",
@@ -107,7 +107,7 @@ def test_a_question_is_open_until_the_summary_or_its_time_is_over(tmp_path: Path
         assert 60e6 < last - now() < 300e6
         assert attempts_with_open_questions(store, last) == []
     summarise(tmp_path, "s-1")
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert [call.session_id for call in attempts_with_open_questions(store, now())] == ["s-2", None]
 
 

@@ -18,7 +18,7 @@ from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.sandbox.server import Sandbox
 from voicecli.store import webhooks as stored_webhooks
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.store.webhooks import DELETED, replaced_webhooks
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, delete_webhook, list_webhooks, set_webhook
@@ -550,7 +550,7 @@ def test_a_move_that_fails_again_and_again_is_remembered_once(world: World) -> N
         for _ in range(3):
             with pytest.raises(VoicecliError):
                 registration.move("http://127.0.0.1:11", token="a-token")
-    with Store(world.home) as store:
+    with SqliteStore(world.home) as store:
         [webhook] = replaced_webhooks(store, AccountId(world.url, SUBACCOUNT))
     assert len(webhook.own_urls) == 2
     registration.restore()
@@ -657,7 +657,7 @@ def test_what_was_there_is_on_disk_before_it_is_deleted(
         with pytest.raises(Killed):
             registration.take(["VSS"], OURS, token="a-token")
     registration.close()
-    with Store(strict.home) as store:
+    with SqliteStore(strict.home) as store:
         [webhook] = replaced_webhooks(store, AccountId(strict.url, SUBACCOUNT))
     assert (webhook.url, webhook.own_urls[-1]) == ("https://example.com/vss", DELETED)
     assert strict.webhooks() == before

@@ -15,7 +15,7 @@ from voicecli.listener import service
 from voicecli.listener.instances import running_instances
 from voicecli.listener.vca_repliers import constant_reply
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.replies import HANG_UP
 
 
@@ -35,7 +35,7 @@ def remove_all_files(home: Path) -> None:
 
 def replace_file(home: Path) -> None:
     """By one of its own, as somebody does who puts a backup back."""
-    Store(home / "backup").close()
+    SqliteStore(home / "backup").close()
     for path in home.glob("*.sqlite3-*"):
         path.unlink(missing_ok=True)
     (home / "backup" / "voicecli.sqlite3").replace(home / "voicecli.sqlite3")

@@ -73,7 +73,7 @@ async def test_a_callflow_goes_with_the_summary_though_nobody_waits_for_the_call
         placed(tmp_path, session=f"s-{name}", name=f"r-{name}")
 
     def sealed() -> list[str]:
-        with store.Store(tmp_path) as kept:
+        with store.SqliteStore(tmp_path) as kept:
             return [session for (session,) in kept.rows("SELECT session FROM calls WHERE sealed IS NOT NULL")]
 
     async with receiving(tmp_path) as world:

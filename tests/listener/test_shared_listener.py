@@ -25,7 +25,7 @@ from voicecli.listener.webhook_troubles import WebhookNews
 from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.tunnel.ngrok_tunnel import TunnelChange
 from voicecli.voice_api.messages import Capture, voice_message
 from voicecli.voice_api.operations.webhooks import Webhook
@@ -141,7 +141,7 @@ async def test_a_webhook_that_may_have_been_set_is_no_call_that_may_have_been_pl
 async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> None:
     """It may be a question of a process that was killed."""
     account, told = AccountId("https://voice.8x8.com", "ours"), list[str]()
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
         Attempts(store, account).begin(question, asks="1", flow=question.callflow)
     stay = QuestionWait(
@@ -165,7 +165,7 @@ async def test_who_is_to_end_at_once_does_not_look_for_open_questions_for_ever(t
             return super()._reason()
 
     account, told, requests = AccountId("https://voice.8x8.com", "ours"), list[str](), EndRequests()
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
         Attempts(store, account).begin(question, asks="1", flow=question.callflow)
     stay = Watched(StorePlace(tmp_path), account, lambda words, _: told.append(words), requests=requests)

@@ -10,7 +10,7 @@ from past import event, keep
 
 from voicecli.listener import writer
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 
 def test_what_was_committed_gets_into_the_file_while_the_listener_runs(
@@ -19,7 +19,7 @@ def test_what_was_committed_gets_into_the_file_while_the_listener_runs(
     monkeypatch.setattr(writer, "TIDY_EVERY", 0.005)
     over = threading.Event()
     tidying = threading.Thread(target=writer._tidy, args=(StorePlace(tmp_path), over))
-    with Store(tmp_path):  # so that nobody is the last to close it
+    with SqliteStore(tmp_path):  # so that nobody is the last to close it
         tidying.start()
         keep(tmp_path, event("VSS", "COMPLETED", "session-to-be-found"))
         with suppress(AssertionError):

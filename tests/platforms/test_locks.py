@@ -15,7 +15,7 @@ from voicecli.errors import ConfigurationError
 from voicecli.platforms import locks, posix, private_files, system
 from voicecli.platforms.locks import Lock, is_held
 from voicecli.store.location import StorePlace
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 
 def test_a_lock_is_shared_or_held_alone(tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_a_folder_that_somebody_has_for_good_is_not_waited_for(
             with locks.folder_locked(tmp_path):
                 pass
         with pytest.raises(ConfigurationError, match="can't be used: another process has it"):
-            Store(tmp_path)
-    Store(tmp_path).close()
+            SqliteStore(tmp_path)
+    SqliteStore(tmp_path).close()
 
 
 def test_one_who_was_killed_holds_it_no_longer(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_where_locks_do_not_work_nothing_is_sent_that_must_not_be_sent_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As on some network drives."""
-    Store(Path(os.environ["VOICECLI_HOME"])).close()
+    SqliteStore(Path(os.environ["VOICECLI_HOME"])).close()
     monkeypatch.setattr(system, "try_lock", lock)
     people = tmp_path / "people.csv"
     people.write_text(f"phone\n{NUMBER}\n")
@@ -128,7 +128,7 @@ def test_on_macos_what_is_synced_is_on_the_disk(tmp_path: Path, monkeypatch: pyt
         posix.sync(file)
         posix.sync(file)
     assert asked == [51, 51, "fsync"]
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert [store.read_number(f"PRAGMA {name}") for name in ("fullfsync", "checkpoint_fullfsync")] == [
             1,
             1,

@@ -15,7 +15,7 @@ from voicecli.output.files import replace, target
 from voicecli.platforms import private_files
 from voicecli.platforms.locks import Lock
 from voicecli.store import keys
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.tunnel import ngrok_program
 
 SOMEBODY = 12345  # an id without a name
@@ -38,7 +38,7 @@ def take_lock(home: Path) -> None:
 
 Use = Callable[[Path], None]
 USES: list[tuple[Use, str]] = [
-    (lambda home: Store(home).close(), "voicecli.sqlite3"),
+    (lambda home: SqliteStore(home).close(), "voicecli.sqlite3"),
     (read_key, keys.FILES["once"]),
     (take_lock, "some.lock"),
 ]
@@ -53,11 +53,11 @@ def test_what_others_can_read_is_kept_to_its_owner(use: Use, name: str, tmp_path
 
 
 def test_so_is_the_log_of_a_store_in_use(tmp_path: Path) -> None:
-    with Store(tmp_path):
+    with SqliteStore(tmp_path):
         files = [tmp_path / f"voicecli.sqlite3{end}" for end in ("", "-wal", "-shm")]
         for path in files:
             path.chmod(0o644)
-        with Store(tmp_path):
+        with SqliteStore(tmp_path):
             assert [mode(path) for path in files] == [0o600] * 3
 
 

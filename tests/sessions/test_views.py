@@ -18,7 +18,7 @@ from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
 from voicecli.store import session_queries as stored_sessions
 from voicecli.store.event_recording import KeptEvent, record_events
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.webhook_events import Received
 
 KNOWN = (
@@ -104,7 +104,7 @@ def test_the_store_says_the_same(tmp_path: Path, calls: int) -> None:
     dice = random.Random(calls)
     made = {f"s-{number}": sequence(dice, f"s-{number}") for number in range(calls)}
     arriving = shuffled(dice, [one for received in made.values() for one in received])
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         for number, one in enumerate(arriving, 1):
             key = one.event.identity(lambda body=one.body: body)
             record_events(

@@ -2,14 +2,16 @@
 come."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep
 
 from voicecli.account import AccountId
 from voicecli.sessions.attempt import Attempt, AttemptState
-from voicecli.store import pruning
+from voicecli.store import attempt_outcomes, pruning
 from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.attempts import FLOW_OUTLIVES, Attempts, attempts_where, sealed_flow
 from voicecli.store.sqlite import Store
@@ -70,6 +72,26 @@ def test_a_summary_that_is_quicker_than_the_answer_is_not_missed(tmp_path: Path)
         assert [attempt.outcome for attempt in taken_in(store)] == [None]
         answered(store, number)
         assert [attempt.outcome for attempt in taken_in(store)] == ["BUSY"]
+
+
+def test_a_summary_that_is_read_as_the_answer_comes_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its session was not known when it was read, and is when the reader has passed it."""
+    lost = attempt_outcomes._lost
+
+    def then_the_answer_comes(*arguments: Any) -> Iterator[tuple[str, Attempt]]:
+        yield from lost(*arguments)
+        with Store(tmp_path) as another:
+            answered(another, number)
+
+    with Store(tmp_path) as store:
+        number = begin(store)
+        keep(tmp_path, event("VSS", "COMPLETED"))
+        monkeypatch.setattr(attempt_outcomes, "_lost", then_the_answer_comes)
+        update_outcomes(store)
+        monkeypatch.undo()
+        assert taken_in(store)[0].outcome == "COMPLETED"
 
 
 def test_a_summary_tells_the_session_of_a_call_whose_answer_was_lost(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
 from voicecli.store import broadcasts as journals, pruning as stored
 from voicecli.store.broadcast_journal import Journal
+from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
-from voicecli.store.sqlite import Store
 
 REST = 20  # times as long as it works: events that come in have precedence
 

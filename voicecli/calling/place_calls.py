@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicecli.calling.waited_call import WaitOptions
     from voicecli.listener.open_questions import EndRequests
     from voicecli.listener.shared_listener import SharedListener
-    from voicecli.store.sqlite import Store
+    from voicecli.store.engine import Store
 
 OnEvent = Callable[[CallEvent], None]
 Runner = Callable[[Coroutine[object, object, CallResults], "EndRequests"], CallResults]

@@ -23,10 +23,10 @@ from voicecli.errors import (
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import Attempts, attempt_of_session
+from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.read_positions import last_event_number
-from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.calls import Session, send_callflow

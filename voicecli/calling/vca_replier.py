@@ -19,11 +19,11 @@ from voicecli.store.attempts import (
     attempts_without_session,
     sealed_flow,
 )
+from voicecli.store.engine import Store
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.following import Follower
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
-from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.callflow_rules import Action, has_question
 from voicecli.voice_api.replies import EMPTY_REPLY, HANG_UP, reply_without_callflow

@@ -28,8 +28,8 @@ from voicecli.errors import (
 )
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import event_queries as stored_events, read_positions
+from voicecli.store.engine import Store
 from voicecli.store.following import LOOK_EVERY, Follower
-from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session

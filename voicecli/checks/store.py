@@ -13,8 +13,8 @@ def check_store(place: StorePlace) -> Finding:
             store.require_locks()
             if trouble := store.find_damage():
                 hint = "Move the file away, and a new one is made. First try: voicecli webhooks restore"
-                raise ConfigurationError(f"The store {store.path} is damaged: {trouble}.", hint=hint)
-            size = store.path.stat().st_size / 1e6 if store.is_there() else 0.0
+                raise ConfigurationError(f"The store {store.name} is damaged: {trouble}.", hint=hint)
+            size = store.size() / 1e6
     except VoicecliError as error:
         return failed("store", error)
     return ok("store", f"It can be read and written; its size is {size:.1f} MB.")

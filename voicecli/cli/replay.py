@@ -16,8 +16,8 @@ from voicecli.output import Column, TableRow
 from voicecli.output.json_fields import with_former_names
 from voicecli.sandbox import send_event
 from voicecli.store import event_queries as stored_events, session_queries as stored_sessions
+from voicecli.store.engine import Store
 from voicecli.store.opening import open_store
-from voicecli.store.sqlite import Store
 from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url
 

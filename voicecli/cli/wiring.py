@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from voicecli.listener.registration import Registration
     from voicecli.listener.shared_listener import SharedListener
     from voicecli.settings import Settings
+    from voicecli.store.engine import Store
     from voicecli.store.location import StorePlace
-    from voicecli.store.sqlite import Store
     from voicecli.voice_api.client import Client
 
 

@@ -55,6 +55,8 @@ class ListenerState:
     unreachable: str | None = None  # why nothing from outside gets to it, in a sentence
     refused: int = 0
     last_event: int | None = None  # microseconds since 1970
+    spooled: int = 0  # events that wait on its machine for a shared store
+    store_trouble: str | None = None  # why these wait
     is_unresponsive: bool = False
 
     @classmethod
@@ -74,6 +76,8 @@ class ListenerState:
             "unreachable": self.unreachable,
             "refusedSinceLastEvent": self.refused,
             "lastEvent": self.last_event,
+            "spooled": self.spooled,
+            "storeTrouble": self.store_trouble,
         }
 
     @classmethod
@@ -81,6 +85,7 @@ class ListenerState:
         """What ``document`` made. Raises ValueError, TypeError or KeyError for anything else."""
         account, registered, webhooks = document["account"], document["registered"], document["webhooks"]
         refused, last = document["refusedSinceLastEvent"], document["lastEvent"]
+        spooled = document.get("spooled")  # an earlier version does not tell
         if not (isinstance(registered, list) and isinstance(webhooks, list) and isinstance(refused, int)):
             raise TypeError("a listener's state")
         return cls(
@@ -94,6 +99,8 @@ class ListenerState:
             text(document["unreachable"]),
             refused,
             last if isinstance(last, int) else None,
+            spooled if isinstance(spooled, int) else 0,
+            text(document.get("storeTrouble")),
         )
 
     def should_receive(self, type: str) -> bool:  # noqa: A002 - as 8x8 calls it

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from voicecli import settings
 from voicecli.clock import ClockJumps
-from voicecli.errors import VoicecliError
+from voicecli.errors import VoicecliError, is_store_unreachable
 from voicecli.listener import health, ports, retention
 from voicecli.listener.event_intake import EventIntake
 from voicecli.listener.forward import Forwarder
@@ -24,10 +24,10 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.request_guard import RequestGuard
 from voicecli.listener.routes import Route, as_context
 from voicecli.listener.server import WebhookServer
-from voicecli.listener.tasks import end_task, in_background, to_its_end
+from voicecli.listener.spool_news import SpoolNews
+from voicecli.listener.tasks import end_task, in_background, to_its_end, with_store
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
-from voicecli.store.opening import open_store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.webhook_events import Received
 
@@ -69,7 +69,8 @@ class ListenerService:
         self._registration = registration
         self.webhook_watch: WebhookWatch | None = None
         """Where there is a registration."""
-        self._recorder = Recorder(plan.store)
+        self._spool = SpoolNews(notify)
+        self._recorder = Recorder(plan.store, on_spool=self._spool.see)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
             self._forwarder = Forwarder(
@@ -135,7 +136,8 @@ class ListenerService:
         """Each step with what undoes it; undone is from the last to the first."""
         plan = self._plan
         settings.keep_loopback_from_proxies()
-        open_store(plan.store).close()  # so that one that can't be used is told now
+        await self._check_store()
+        undo.callback(self._spool.end)
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
         undo.push_async_callback(self._delete_ended_callflows)
@@ -181,6 +183,16 @@ class ListenerService:
         }
         self._notify(f"Ready: listening at {self.url}", ready)
 
+    async def _check_store(self) -> None:
+        """So that a store that can't be used is told now. A shared one may be away: then events wait for it.
+        Raises ConfigurationError."""
+        place = self._plan.store
+        try:
+            await with_store(place, lambda _: None, accept_newer=False)
+        except VoicecliError as error:
+            if not place.is_shared or not is_store_unreachable(error):
+                raise
+
     def _take_event(self, received: Received) -> None:
         self._summary_came |= received.event.type == "VSS"
         self._on_event(received)
@@ -218,6 +230,8 @@ class ListenerService:
             self.reachability.why_unreachable(),
             self._listener.events.unauthorised,
             self._listener.events.last_event,
+            self._spool.state.waiting,
+            self._spool.state.reason,
         )
         return state.document()
 

@@ -52,7 +52,11 @@ def _update_some(store: Store, seen: int, newest: int) -> None:
     ended = list(_ended(store, known))
     lost = _lost(store, [(number, received) for number, received, _, is_known in new if not is_known])
     ended += [(attempt, Session.of(attempt, summaries_of(store, [session]))) for session, attempt in lost]
+    unknown = [session for *_, session, is_known in new if not is_known]
+    answered = f"SELECT 1 FROM calls WHERE session IN ({', '.join('?' * len(unknown))}) LIMIT 1"  # noqa: S608
     with store.transaction() as transaction:
+        if unknown and any(store.rows(answered, unknown)):
+            return  # whose sessions they are was told since they were read: they are read once more
         if not advance(store, transaction, OUTCOME_READER, seen, upto):
             return
         transaction.execute_many(_END, [_end(attempt, session) for attempt, session in ended])
@@ -63,6 +67,8 @@ def _update_some(store: Store, seen: int, newest: int) -> None:
 def _ended(store: Store, sessions: Iterable[str]) -> Iterator[tuple[Attempt, Session]]:
     """Of sessions that are known to be attempts', these, and what their summaries tell."""
     sessions = list(sessions)
+    if not sessions:
+        return
     among = f"WHERE session IN ({', '.join('?' * len(sessions))})"
     attempts = {attempt.session_id: attempt for attempt in attempts_where(store, among, sessions)}
     for session_id, summaries in groupby(summaries_of(store, sessions), lambda kept: kept.event.session_id):

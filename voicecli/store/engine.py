@@ -190,6 +190,10 @@ class Store(ABC):
         StoreBusy where another process holds it."""
 
     @abstractmethod
+    def size(self) -> int:
+        """How many bytes it takes. Raises StoreFailed."""
+
+    @abstractmethod
     def short_patience(self) -> AbstractContextManager[None]:
         """Inside, StoreBusy comes soon: for event loops, which have other things to do until they try again.
         Who holds the store may have been stopped."""

@@ -261,6 +261,9 @@ class SqliteStore(engine.Store):
             return _reason(error)
         return None
 
+    def size(self) -> int:
+        return self.path.stat().st_size if self.is_there() else 0
+
     def is_there(self) -> bool:
         """Whether what is written now can be found later: nobody has removed or replaced the file."""
         try:
