@@ -15,7 +15,9 @@ VoicecliError
 ├── Interrupted            the user stopped it; the message says what may have happened
 ├── OutputFailed           what happened could not be written to standard output
 └── StoreFailed            the store could not be read or written
-    └── StoreBusy          another process holds it; a little later it may be free
+    ├── StoreBusy          another process holds it; a little later it may be free
+    └── StoreUnreachable   the database could not be reached, or the connection broke; what was being
+                           written may be there or not
 """
 
 from collections.abc import Collection, Mapping
@@ -182,9 +184,23 @@ class StoreBusy(StoreFailed):
     """Another process held the store for longer than was waited for it."""
 
 
+class StoreUnreachable(StoreFailed):
+    """The store is a database that can't be reached, or the connection to it broke: what was being written
+    then may be there, or come to be there a little later, or not."""
+
+
 def is_store_busy(error: BaseException | None) -> bool:
     """Whether it was raised because another process holds the store, or because of such an error."""
-    return error is not None and (isinstance(error, StoreBusy) or is_store_busy(error.__cause__))
+    return _is_caused_by(StoreBusy, error)
+
+
+def is_store_unreachable(error: BaseException | None) -> bool:
+    """Whether it was raised because the database can't be reached, or because of such an error."""
+    return _is_caused_by(StoreUnreachable, error)
+
+
+def _is_caused_by(kind: type[VoicecliError], error: BaseException | None) -> bool:
+    return error is not None and (isinstance(error, kind) or _is_caused_by(kind, error.__cause__))
 
 
 def as_voicecli_error(error: Exception) -> VoicecliError:

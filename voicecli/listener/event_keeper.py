@@ -51,7 +51,7 @@ class FileKeeper:
         self._place = place
         self._store = open_store(place, accept_newer=True)
         self._over = threading.Event()
-        self._tidying = threading.Thread(target=self._tidy, daemon=True)
+        self._tidying = threading.Thread(target=_tidy, args=(place, self._over), daemon=True)
         self._tidying.start()
 
     def keep(self, events: Sequence[KeptEvent]) -> list[Answer]:
@@ -85,12 +85,13 @@ class FileKeeper:
         self._tidying.join()  # the last to close the store leaves it as one file
         self._store.close()
 
-    def _tidy(self) -> None:
-        """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a
-        new one soon after it was removed."""
-        while not self._over.is_set():
-            with suppress(ConfigurationError), open_store(self._place, accept_newer=True) as store:
-                while store.is_there() and not self._over.wait(TIDY_EVERY):
-                    store.checkpoint()
-                continue
-            self._over.wait(TIDY_EVERY)
+
+def _tidy(place: StorePlace, over: threading.Event) -> None:
+    """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a new
+    one soon after it was removed."""
+    while not over.is_set():
+        with suppress(ConfigurationError), open_store(place, accept_newer=True) as store:
+            while store.is_there() and not over.wait(TIDY_EVERY):
+                store.checkpoint()
+            continue
+        over.wait(TIDY_EVERY)

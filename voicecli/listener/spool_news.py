@@ -25,7 +25,9 @@ class SpoolNews:
         self.state = state
         if state.reason is not None and not self._told_away:
             self._told_away = True
-            words = f"Warning: {state.reason} Events are kept on this machine until the store can be used again."
+            words = (
+                f"Warning: {state.reason} Events are kept on this machine until the store can be used again."
+            )
             self._tell(WarningText(words))
         elif state.reason is None and not state.waiting and self._is_news():
             brought_in = state.brought_in - self._told_brought_in
@@ -38,12 +40,8 @@ class SpoolNews:
         """Tell of those that could not be brought in until the end."""
         if waiting := self.state.waiting:
             which = counted(waiting, "event waits", "events wait")
-            self._tell(
-                WarningText(
-                    f"Warning: {which} on this machine for the store: voicecli listen brings them in when it is "
-                    "started again."
-                )
-            )
+            advice = "voicecli listen brings them in when it is started again."
+            self._tell(WarningText(f"Warning: {which} on this machine for the store: {advice}"))
 
     def _is_news(self) -> bool:
         return self._told_away or self.state.brought_in > self._told_brought_in
@@ -51,5 +49,10 @@ class SpoolNews:
     def _tell(self, words: str) -> None:
         state = self.state
         brought_in = state.brought_in - self._told_brought_in
-        record = {"record": "spool", "waiting": state.waiting, "broughtIn": brought_in, "reason": state.reason}
+        record = {
+            "record": "spool",
+            "waiting": state.waiting,
+            "broughtIn": brought_in,
+            "reason": state.reason,
+        }
         self._notify(words, record)

@@ -4,7 +4,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-
 _WHICH_DATABASE = {"host", "hostaddr", "port", "dbname", "service", "schema"}  # parameters of a URL
 
 
