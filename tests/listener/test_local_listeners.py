@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,11 @@ from registered_world import (
 from running_listener import free_port
 
 from voicecli.errors import ConfigurationError
-from voicecli.listener import local_listeners as running_module, shared_listener as reports_module
+from voicecli.listener import (
+    local_listeners as running_module,
+    shared_listener as reports_module,
+    start_lock,
+)
 from voicecli.listener.event_receivers import look_up_receiver
 from voicecli.listener.instances import InstanceRecord, RunningInstance, running_instances
 from voicecli.listener.local_listeners import (
@@ -381,13 +385,62 @@ async def test_nobody_is_kept_from_listening_while_another_looks_for_a_listener(
         with stopped(tmp_path) as [one]:
             waiting = asyncio.create_task(wait())
             connection, _ = await asyncio.to_thread(one.accept)  # it is being asked, and says nothing
-            gate = Lock.take(tmp_path / "waiting.lock")
+            gate = Lock.take(start_lock._path(tmp_path))
             assert gate is not None
             gate.close()
             connection.close()
             waiting.cancel()
             with suppress(asyncio.CancelledError):
                 await waiting
+        world.client.close()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_who_looks_for_a_listener_that_just_starts_or_ends_waits_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """Meanwhile it has the webhooks, and can't be found."""
+    halfway, go, waits = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def stand() -> None:
+        halfway.set()
+        await go.wait()
+
+    async def start(undo: AsyncExitStack) -> None:
+        await registering(undo)
+        await stand()
+
+    async def restore() -> None:
+        await stand()
+        await restoring()
+
+    def acquire(*arguments: Any) -> Awaitable[Lock | None]:
+        waits.set()
+        return acquire_within(*arguments)
+
+    acquire_within = Lock.acquire_within_async
+    with RunningSandbox(CountingSandbox, time_scale=1000) as sandbox:
+        world = World(sandbox, tmp_path)
+        service, reports = world.service, reports_of(world, tmp_path, warned=[])
+        watch = service.webhook_watch
+        assert watch is not None
+        registering, restoring = watch.start, watch._restore
+        monkeypatch.setattr(watch, *(("_restore", restore) if ends else ("start", start)))
+        async with asyncio.timeout(DEADLINE):
+            if ends:
+                await service.__aenter__()
+            changing = asyncio.create_task(service.__aexit__() if ends else service.__aenter__())
+            await halfway.wait()
+            monkeypatch.setattr(Lock, "acquire_within_async", acquire)
+            entering = asyncio.create_task(reports.__aenter__())
+            await asyncio.wait({entering, asyncio.create_task(waits.wait())}, return_when="FIRST_COMPLETED")
+            go.set()
+            await changing
+            await entering
+            assert (reports._tenant is None, reports._service is None) == (ends, not ends)
+            await reports.__aexit__(None, None, None)
+            if not ends:
+                await service.__aexit__()
         world.client.close()
 
 

@@ -14,7 +14,7 @@ from registered_world import no_questions
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
-from voicecli.listener import shared_listener as reports_module
+from voicecli.listener import start_lock
 from voicecli.listener.instances import Tenant
 from voicecli.listener.open_questions import EndRequests, QuestionWait
 from voicecli.listener.plan import ListenerPlan
@@ -244,8 +244,8 @@ async def test_what_went_wrong_inside_is_what_is_raised(tmp_path: Path) -> None:
 async def test_another_that_hangs_as_it_starts_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reports_module, "PATIENCE", 0.2)
-    gate = Lock.take(tmp_path / "waiting.lock")
+    monkeypatch.setattr(start_lock, "PATIENCE", 0.2)
+    gate = Lock.take(start_lock._path(tmp_path))
     assert gate is not None
     with pytest.raises(InUse, match="starting or ending a listener"):
         async with reports(tmp_path, At8x8(), []):
@@ -253,7 +253,7 @@ async def test_another_that_hangs_as_it_starts_is_not_waited_for_without_end(
     gate.close()
     told: list[str] = []
     async with reports(tmp_path, At8x8(), told):
-        gate = Lock.take(tmp_path / "waiting.lock")
+        gate = Lock.take(start_lock._path(tmp_path))
         assert gate is not None
     gate.close()
     assert any("Another voicecli has been starting or ending" in text for text in told)

@@ -15,7 +15,7 @@ from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import InvalidInput, quote
 from voicecli.plurals import counted
-from voicecli.store import broadcasts, keys
+from voicecli.store import broadcasts, former_keys
 from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import RowState
 from voicecli.store.engine import Store
@@ -117,10 +117,10 @@ def prepare_broadcast(
     """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
     Raises PlacedBefore where this list was sent before, unless it is to be sent again."""
     send_options = send_options or SendOptions()
-    fingerprint = keys.fingerprint(store, people)
+    fingerprint, *former = former_keys.fingerprints(store, people)
     if not send_options.again:
         broadcasts.refuse_repetition(
-            store, account=account, fingerprint=fingerprint, shard=send_options.shard
+            store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
         )
     eligibility = options.eligibility(do_not_call)
     eligibility.update(store)

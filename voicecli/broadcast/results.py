@@ -12,7 +12,7 @@ from voicecli.broadcast.lists.separated import RESULT_COLUMNS
 from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput
 from voicecli.spreadsheets import PIECE, guard
-from voicecli.store import keys
+from voicecli.store import former_keys
 from voicecli.store.broadcast_journal import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.engine import Store
@@ -59,7 +59,7 @@ def _recipients(
     if path:
         with suppress(InvalidInput):
             content = read(path)
-            if keys.fingerprint(store, content) == broadcast.fingerprint:
+            if broadcast.fingerprint in former_keys.fingerprints(store, content):
                 return lists.read(content)
     if people:
         raise InvalidInput(f"{people} is not the list of broadcast {broadcast.id}, or has changed.")

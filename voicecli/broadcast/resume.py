@@ -9,7 +9,7 @@ from voicecli.broadcast.begin import plan_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.errors import ConfigurationError, InvalidInput, StoreFailed, VoicecliError
-from voicecli.store import broadcasts, keys, sealing
+from voicecli.store import broadcasts, former_keys, sealing
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
 from voicecli.store.engine import Store
@@ -85,7 +85,7 @@ def _content(store: Store, broadcast: Broadcast) -> Content:
 
 
 def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> None:
-    if keys.fingerprint(store, people) != broadcast.fingerprint:
+    if broadcast.fingerprint not in former_keys.fingerprints(store, people):
         raise InvalidInput(
             f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
             hint="Restore it. voicecli broadcast results shows who was called already.",

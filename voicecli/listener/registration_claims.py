@@ -42,11 +42,15 @@ class RegistrationClaim(Protocol):
         ...
 
     def renew(self) -> bool:
-        """Whether the claim was lost, and is to be made again."""
+        """Whether the claim was lost, so that webhooks have to be taken again."""
+        ...
+
+    def has_dead(self) -> bool:
+        """Whether listeners have died with which this one shares webhooks."""
         ...
 
     def forget_dead(self) -> bool:
-        """Inside ``changing``: whether there were listeners that have died, or did not end as they should."""
+        """Inside ``changing``: forget those; whether there were any."""
         ...
 
     def close(self) -> None: ...
@@ -102,6 +106,9 @@ class FileClaim:
             return False
         removed.close()
         return True
+
+    def has_dead(self) -> bool:
+        return False
 
     def forget_dead(self) -> bool:
         return False

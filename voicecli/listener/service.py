@@ -25,6 +25,7 @@ from voicecli.listener.request_guard import RequestGuard
 from voicecli.listener.routes import Route, as_context
 from voicecli.listener.server import WebhookServer
 from voicecli.listener.spool_news import SpoolNews
+from voicecli.listener.start_lock import start_locked
 from voicecli.listener.tasks import end_task, in_background, to_its_end, with_store
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
@@ -122,14 +123,27 @@ class ListenerService:
         return [] if self._registration is None else self._registration.checks()
 
     async def __aenter__(self) -> Self:
+        async with start_locked(self._plan.store.folder):
+            await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await to_its_end(self._stop_locked())
+
+    async def _stop_locked(self) -> None:
+        async with start_locked(self._plan.store.folder):
+            await self.stop()
+
+    async def start(self) -> None:
+        """For who has the lock under which listeners start."""
         try:
             await self._start(self._undo)
         except BaseException:
             await to_its_end(self._undo.aclose())
             raise
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def stop(self) -> None:
+        """For who has that lock."""
         await to_its_end(self._undo.aclose())
 
     async def _start(self, undo: AsyncExitStack) -> None:

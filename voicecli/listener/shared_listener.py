@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
+from voicecli.errors import ConfigurationError, OutcomeUnknown, Unreachable, VoicecliError
 from voicecli.listener.event_receivers import EventReceiver, find_receiver, local_receiver, no_receiver
 from voicecli.listener.instances import Tenant, running_instances
 from voicecli.listener.local_listeners import (
@@ -23,6 +23,7 @@ from voicecli.listener.open_questions import QuestionWait
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
+from voicecli.listener.start_lock import lock_start
 from voicecli.listener.tasks import end_task, to_its_end
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
@@ -34,7 +35,6 @@ LOOK_EVERY = 0.05  # seconds between two looks at whether a listener is still th
 ASK_EVERY = 10.0  # seconds until it is asked again whether it gets what 8x8 reports
 TRY_EVERY = 0.3  # seconds between two attempts to become the listener, or to end as one
 TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
-PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
 VCA = "VCA"
 TAKEN_IF_UNSET = ("VCS", VCA)
 """Types of events that are taken where nobody has them: when a call was connected, by which it is known what
@@ -156,7 +156,7 @@ class SharedListener:
             self._on_failure(trouble)
         finally:
             try:
-                await to_its_end(self._leave())
+                await to_its_end(self._leave(gate))
             except asyncio.CancelledError:
                 if not _keep_result(error):
                     raise
@@ -182,7 +182,7 @@ class SharedListener:
                 if search.found is not None:
                     await self._use_listener(search.found, search.webhooks)
                     return
-            gate, is_first = await self._lock_start()
+            gate, is_first = await lock_start(self._plan.store.folder)
             try:
                 if not is_first or running_instances(self._plan.store.folder) != before:
                     continue  # somebody has become a listener, or ended as one
@@ -211,14 +211,14 @@ class SharedListener:
         plan = replace(self._plan, register=self._required, optional=self._optional, if_unset=TAKEN_IF_UNSET)
         service = ListenerService(plan, notify=self._relay, registration=self._registration)
         try:
-            await service.__aenter__()
+            await service.start()
         except ConfigurationError as error:
             for one in search.unresponsive:  # it may have what is in the way
                 raise unresponsive_error(one, error.message) from error
             raise
         for check in self._registration.checks():
             if check.type in self._required and not check.is_ok:
-                await to_its_end(service.__aexit__(None, None, None))
+                await to_its_end(service.stop())
                 advice = "Set it in 8x8 Connect, or ask 8x8 why it is ignored."
                 raise ConfigurationError(f"{check.words} {IGNORED}", hint=advice)
         self._service = service
@@ -227,18 +227,6 @@ class SharedListener:
     async def _found(self, webhooks: Mapping[str, Webhook]) -> EventReceiver:
         """Who gets VCAs, by the webhooks that are set."""
         return await in_daemon_thread(partial(find_receiver, self._plan.store, webhooks, VCA))
-
-    async def _lock_start(self) -> tuple[Lock, bool]:
-        """The lock under which a shared listener is started or ended; and whether it was free at once."""
-        path = self._plan.store.folder / "waiting.lock"
-        if (lock := Lock.take(path)) is not None:
-            return lock, True
-        if (lock := await Lock.acquire_within_async(path, PATIENCE)) is not None:
-            return lock, False
-        raise InUse(
-            f"Another voicecli has been starting or ending a listener for over {PATIENCE:.0f} s.",
-            hint="Look whether it hangs, and stop it.",
-        )
 
     def _relay(self, text: str, _record: Mapping[str, object] | None) -> None:
         """Pass on the news of the listener in this process."""
@@ -301,7 +289,7 @@ class SharedListener:
         told = False
         while self._service is not None and self._service.presence is not None:
             await self._wait_for_answers()
-            gate, _ = await self._lock_start()
+            gate, _ = await lock_start(self._plan.store.folder)
             if self._service.presence.refuse_tenants():
                 if not self._gets_answers or not self._question_wait.is_needed():
                     return gate
@@ -317,7 +305,8 @@ class SharedListener:
             await asyncio.sleep(TRY_EVERY)
         return None
 
-    async def _leave(self) -> None:
+    async def _leave(self, gate: Lock | None) -> None:
+        """End, under the lock if it is held already."""
         if self._watching is not None:
             await end_task(self._watching)
             error = None if self._watching.cancelled() else self._watching.exception()
@@ -329,7 +318,7 @@ class SharedListener:
             self._tenant.close()
         if self._service is not None:
             try:
-                await self._service.__aexit__(None, None, None)
+                await (self._service.__aexit__() if gate is None else self._service.stop())
             except VoicecliError as trouble:
                 self._on_failure(trouble)
 

@@ -50,7 +50,7 @@ class TeamClaim:
                     hint="Try again a little later.",
                 )
             try:
-                if self._dead(store):  # or the database was away, and they have to renew their leases first
+                if any(one.registered for one in self._dead(store)):  # or the database was away, and they have to renew their leases first
                     self._pause(RENEW_EVERY + 1)
                 others = [
                     one
@@ -89,6 +89,7 @@ class TeamClaim:
             known = self._fingerprint(store, token)
             self._me = self._me._replace(public_url=public_url, registered=tuple(types), token=known)
             self._write(store)
+            self._was_lost = False
 
     def give_up(self) -> None:
         self._me = self._me._replace(registered=())
@@ -102,8 +103,13 @@ class TeamClaim:
             self._renewing.start()
 
     def renew(self) -> bool:
-        was_lost, self._was_lost = self._was_lost and bool(self._me.registered), False
-        return was_lost
+        return self._was_lost and bool(self._me.registered)
+
+    def has_dead(self) -> bool:
+        if not self._me.registered:
+            return False
+        with open_store(self._place, accept_newer=True) as store:
+            return any(one.registered for one in self._dead(store))
 
     def forget_dead(self) -> bool:
         with open_store(self._place, accept_newer=True) as store:

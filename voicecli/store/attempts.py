@@ -13,7 +13,7 @@ from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.engine import Store, Transaction
-from voicecli.store.keys import fingerprint
+from voicecli.store.former_keys import fingerprints
 from voicecli.voice_api.callflow import CallRequest, destinations, sources, spoken_text
 from voicecli.voice_api.callflow_rules import has_question
 
@@ -104,14 +104,14 @@ class Attempts:
         )
 
     def fingerprints(self, request: CallRequest) -> list[bytes]:
-        """The call's, and those that it had while accounts were kept with the URL as written. They are keyed
-        hashes, which tell nothing of the text."""
+        """The call's, and those that it had while accounts were kept with the URL as written, or under former
+        keys. They are keyed hashes, which tell nothing of the text."""
         service, subaccount = self._account
         query = "SELECT written FROM former_base_urls WHERE base_url = ? AND subaccount = ?"
         former = [written for (written,) in self._store.rows(query, self._account)]
         spoken = spoken_text(request.callflow)
         contents = [json.dumps([one, subaccount, spoken]) for one in (service, *former)]
-        return [fingerprint(self._store, content.encode()) for content in contents]
+        return [one for content in contents for one in fingerprints(self._store, content.encode())]
 
 
 def insert(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:

@@ -119,7 +119,9 @@ class Journal:
             if not again:
                 new = self.broadcast
                 shard = (new.part, new.parts)
-                refuse_repetition(self.store, fingerprint=new.fingerprint, account=new.account, shard=shard)
+                refuse_repetition(
+                    self.store, fingerprints=[new.fingerprint], account=new.account, shard=shard
+                )
             update = "UPDATE broadcasts SET state = ? WHERE number = ?"
             transaction(update, (BroadcastState.OPEN, self.broadcast.number))
 

@@ -125,15 +125,15 @@ def is_running(store: Store, broadcast: Broadcast) -> bool:
 
 
 def refuse_repetition(
-    store: Store, *, fingerprint: bytes, account: AccountId, shard: tuple[int, int]
+    store: Store, *, fingerprints: Sequence[bytes], account: AccountId, shard: tuple[int, int]
 ) -> None:
-    """Raises PlacedBefore where the same list was begun before; of shards, only where it was this one, or the
-    list was divided in another way."""
+    """Raises PlacedBefore where the list with one of these was begun before; of shards, only where it was
+    this one, or the list was divided in another way."""
     which = (
-        "WHERE fingerprint = ? AND base_url = ? AND subaccount = ? AND state != 'planning'"
+        f"WHERE fingerprint IN ({', '.join('?' * len(fingerprints))}) AND base_url = ? AND subaccount = ? AND state != 'planning'"
         " AND (part = ? OR parts != ?) ORDER BY created DESC LIMIT 1"
     )
-    for before in _broadcasts(store, which, (fingerprint, *account, *shard)):
+    for before in _broadcasts(store, which, (*fingerprints, *account, *shard)):
         raise PlacedBefore(
             f"This list was sent before, as broadcast {before.id}: nothing was sent.",
             hint=f"See voicecli broadcast show {before.id}; resume {before.id} goes on with it, "

@@ -21,7 +21,12 @@ KEY_LENGTH = 32  # bytes
 def fingerprint(store: Store, content: bytes) -> bytes:
     """16 bytes by which the same content can be recognised, and without the store's key nothing else. Raises
     StoreFailed."""
-    return blake2b(content, key=store.secret("once"), digest_size=16).digest()
+    return keyed_hash(content, store.secret("once"))
+
+
+def keyed_hash(content: bytes, key: bytes) -> bytes:
+    """``fingerprint`` under this key."""
+    return blake2b(content, key=key, digest_size=16).digest()
 
 
 def read_or_make(path: Path, *, lost: str) -> bytes:

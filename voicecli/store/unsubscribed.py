@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, Transaction
 from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
 
@@ -75,21 +75,43 @@ def _try_update(store: Store) -> bool:
     """Read what is new; False where another process did so meanwhile, for then a person may have allowed some
     of it again. Where a summary does not tell whom it is about, its number is kept until that is known."""
     seen, newest = read_position(store, _READER), last_event_number(store)
-    summaries = [one for one in _summaries(store, seen, newest) if one.event > seen or one.people]
+    summaries = _summaries(store, seen, newest)
     if newest <= seen and not summaries:
         return True
     with store.transaction() as transaction:
-        if not advance(store, transaction, _READER, seen, max(seen, newest)):
-            return False
-        for event, received, session, people in summaries:
-            key = _WAITING.format(event)
-            if event > seen or transaction(_DELETE, (key,)).changed:  # else another process has done it
-                transaction.execute_many(_INSERT, [(one, received, session) for one in people or {key}])
+        return _record(store, transaction, summaries, seen, max(seen, newest))
+
+
+def update_within(store: Store, transaction: Transaction) -> None:
+    """``update`` within a transaction."""
+    seen, newest = read_position(store, _READER), last_event_number(store)
+    _record(store, transaction, _summaries(store, seen, newest), seen, max(seen, newest))
+
+
+def skip_to(store: Store, transaction: Transaction, event: int) -> None:
+    """Within a transaction: the events up to this one are not read, since whom they are about is known."""
+    advance(store, transaction, _READER, read_position(store, _READER), event)
+
+
+def _record(
+    store: Store, transaction: Transaction, summaries: Iterable[_Summary], seen: int, newest: int
+) -> bool:
+    if not advance(store, transaction, _READER, seen, newest):
+        return False
+    for event, received, session, people in summaries:
+        key = _WAITING.format(event)
+        if event > seen or transaction(_DELETE, (key,)).changed:  # else another process has done it
+            transaction.execute_many(_INSERT, [(one, received, session) for one in people or {key}])
     return True
 
 
-def _summaries(store: Store, seen: int, newest: int) -> Iterator[_Summary]:
-    """Those that are new, and those of which is not known yet whom they are about."""
+def _summaries(store: Store, seen: int, newest: int) -> list[_Summary]:
+    """Those that are new, and those of which is known only now whom they are about."""
+    found = _new_or_waiting(store, seen, newest)
+    return [one for one in found if one.event > seen or one.people]
+
+
+def _new_or_waiting(store: Store, seen: int, newest: int) -> Iterator[_Summary]:
     query = (
         "SELECT id, received, body FROM events WHERE (id > ? AND id <= ? OR id IN (SELECT"  # noqa: S608
         " CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'))"
