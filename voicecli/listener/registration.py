@@ -327,11 +327,15 @@ class Registration:
         with self._claim.changing():
             self._claim.give_up()
 
-    def announce(self, public_url: str | None) -> str:
-        """A listener is up. Until ``close`` the others of a team know of it, and of the types of events that
-        lead to it; by what is returned its /health can be told."""
-        self._claim.announce(public_url, lambda: [kind for kind in self._wanted() if self.leads_here(kind)])
+    @property
+    def instance(self) -> str:
+        """By which the listener's /health can be told to be its."""
         return self._claim.instance
+
+    def announce(self, public_url: str | None) -> None:
+        """The listener is up. Until ``close`` the others of a team know of it, and of the types of events
+        that lead to it."""
+        self._claim.announce(public_url, lambda: [kind for kind in self._wanted() if self.leads_here(kind)])
 
     @contextmanager
     def without_waits(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ flight, public access, the application, the disk.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -15,6 +16,7 @@ from voicecli.clock import ClockJumps
 from voicecli.errors import VoicecliError, is_store_unreachable
 from voicecli.listener import health, ports, retention
 from voicecli.listener.event_intake import EventIntake
+from voicecli.listener.event_keeper import SpoolState
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.instances import InstanceRecord
 from voicecli.listener.plan import ListenerPlan
@@ -29,6 +31,7 @@ from voicecli.listener.start_lock import start_locked
 from voicecli.listener.tasks import end_task, in_background, to_its_end, with_store
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
+from voicecli.store.engine import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.webhook_events import Received
 
@@ -37,6 +40,10 @@ T = TypeVar("T")
 DELETE_CALLFLOWS_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
+
+
+def _team_of(store: Store) -> str | None:
+    return store.team
 
 
 def _ignore(*_: object) -> None:
@@ -71,7 +78,7 @@ class ListenerService:
         self.webhook_watch: WebhookWatch | None = None
         """Where there is a registration."""
         self._spool = SpoolNews(notify)
-        self._recorder = Recorder(plan.store, on_spool=self._spool.see)
+        self._recorder = Recorder(plan.store, on_spool=self._see_spool)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
             self._forwarder = Forwarder(
@@ -86,6 +93,7 @@ class ListenerService:
             ),
             RequestGuard(plan.token, plan.names, self._warn),
             routes=routes,
+            instance=secrets.token_hex(8) if registration is None else registration.instance,
             subaccount=None if registration is None else registration.account.subaccount,
             details=self._details,
             on_unauthorised=self._refused_unauthorised,
@@ -96,6 +104,7 @@ class ListenerService:
             plan.public_url,
             self._listener.instance,
             has_tunnel=plan.tunnel is not None,
+            team=lambda: self._listener.team,
             limits=plan.tunnel_limits,
             notify=notify,
             on_url=self._listener.guard.add_name,
@@ -150,7 +159,7 @@ class ListenerService:
         """Each step with what undoes it; undone is from the last to the first."""
         plan = self._plan
         settings.keep_loopback_from_proxies()
-        await self._check_store()
+        await self._check_store(undo)
         undo.callback(self._spool.end)
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
@@ -197,15 +206,27 @@ class ListenerService:
         }
         self._notify(f"Ready: listening at {self.url}", ready)
 
-    async def _check_store(self) -> None:
+    async def _check_store(self, undo: AsyncExitStack) -> None:
         """So that a store that can't be used is told now. A shared one may be away: then events wait for it.
         Raises ConfigurationError."""
         place = self._plan.store
         try:
-            await with_store(place, lambda _: None, accept_newer=False)
+            self._listener.team = await with_store(place, _team_of, accept_newer=False)
         except VoicecliError as error:
             if not place.is_shared or not is_store_unreachable(error):
                 raise
+            undo.push_async_callback(end_task, in_background(self._learn_team(), self._warn))
+
+    async def _learn_team(self) -> None:
+        while self._listener.team is None:
+            await asyncio.sleep(DELETE_CALLFLOWS_EVERY)
+            with suppress(VoicecliError):
+                self._listener.team = await with_store(self._plan.store, _team_of)
+
+    def _see_spool(self, state: SpoolState) -> None:
+        if state.reason is None and self._spool.state.reason is not None:
+            self._look_soon()  # what could not be done at 8x8 meanwhile
+        self._spool.see(state)
 
     def _take_event(self, received: Received) -> None:
         self._summary_came |= received.event.type == "VSS"

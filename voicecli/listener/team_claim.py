@@ -28,7 +28,7 @@ class TeamClaim:
         self._place = place
         self._account = account
         self._pause = pause
-        self._me = TeamListener(self.instance, account, user_and_host(), os.getpid())
+        self._me = TeamListener(self.instance, account, user_at_host(), os.getpid())
         self._types: Callable[[], Sequence[str]] = tuple
         self._writing = threading.Lock()
         self._is_known = False

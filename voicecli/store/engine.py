@@ -62,6 +62,7 @@ class Store(ABC):
     name: str  # for messages: the file's path, or the database and its host
     folder: Path  # this machine's own
     is_shared: ClassVar[bool]  # whether other machines use the same store
+    team: str | None = None  # who shares it
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +72,10 @@ class Store(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def cut(self) -> None:
+        """For any thread: a statement that another one waits for ends with StoreUnreachable, where the store
+        is not a file."""
 
     @abstractmethod
     def now(self) -> int:
