@@ -1,6 +1,7 @@
 """Whom a broadcast calls again, by what 8x8 reports; and that its journal says what 8x8 says."""
 
 import random
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -109,18 +110,22 @@ def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_say
 def test_killed_while_it_calls_again_nobody_is_called_too_often(tmp_path: Path, kills: int) -> None:
     dice = random.Random(kills)
     unreached = [prefix + digits for prefix in PREFIXES for digits in (NO_ANSWER, BUSY)]
-    others = [f"{PREFIXES[0]}{number}" for number in range(1_100, 1_150)]
+    others = [f"{PREFIXES[0]}{number}" for number in range(1_100, 1_250)]
     with listened(tmp_path) as machine:
         machine.write_list([*unreached, *others])
         command = machine.sending(*RETRY, "--timeout", "1s", "--concurrency", "4")
         for _ in range(kills):
             with machine.started(*command) as process:
-                moment = machine.arrivals + dice.randint(1, 15)
+                moment = machine.arrivals + dice.randint(1, 8)
                 wait_until(lambda moment=moment, process=process: is_time(machine, moment, process))
                 kill(process)
+            assert process.returncode in (-signal.SIGKILL, 7)
+            if is_done(machine):  # as it may be on a slow machine, which is late with its kills
+                break
             command = ("resume", *machine.broadcasts())
-        done = machine.run(*command)
-        assert done.code == 7, done.err
+        else:
+            done = machine.run(*command)
+            assert done.code == 7, done.err
         often = calls(machine)
         assert all(often[number] <= 3 for number in unreached)
         assert all(often[number] <= 1 for number in others)
@@ -129,6 +134,11 @@ def test_killed_while_it_calls_again_nobody_is_called_too_often(tmp_path: Path, 
             assert row.state in ("accepted", "unknown"), row
             assert row.state == "unknown" or row.attempts == (3 if row.destination in unreached else 1), row
             assert row.attempts - 1 <= often[row.destination] <= row.attempts, row
+
+
+def is_done(machine: Machine) -> bool:
+    """Whether nobody is left to call, so that it can't be resumed."""
+    return bool(machine.query("SELECT 1 FROM broadcasts WHERE sealed = x''"))
 
 
 def is_time(machine: Machine, moment: int, process: "subprocess.Popen[str]") -> bool:
