@@ -13,6 +13,7 @@ from voicecli.clock import iso, now
 from voicecli.errors import VoicecliError
 from voicecli.listener.tasks import with_store
 from voicecli.platforms import system
+from voicecli.platforms.identity import user_at_host
 from voicecli.plurals import counted
 from voicecli.sessions.attempt import Attempt
 from voicecli.store.attempts import attempts_with_open_questions

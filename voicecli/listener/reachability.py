@@ -16,9 +16,9 @@ PROBES = 2  # of a public URL that fail in a row: then that is told
 
 
 class Reachability:
-    """The public URL of the listener that is known by ``instance``, or, behind a load balancer, of those of its
-    ``team``. ``on_url`` gets each URL that it is
-    reached at, ``on_moved`` is called once a tunnel that was down is up at another one."""
+    """The public URL of the listener that is known by ``instance``; it may lead to another one of its
+    ``team``, too, behind a load balancer. ``on_url`` gets each URL that it is reached at, ``on_moved`` is
+    called once a tunnel that was down is up at another one."""
 
     def __init__(
         self,

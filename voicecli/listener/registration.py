@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 
 from voicecli.account import AccountId
-from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
+from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.listener import health
 from voicecli.listener.registration_claims import FileClaim, RegistrationClaim
 from voicecli.listener.webhook_changes import (
@@ -395,9 +395,7 @@ class Registration:
     def _restore_all(self, *, only: str | None = None, keep: Container[str] = ()) -> list[str]:
         """All that can be, or ``only`` that type, but none of those to ``keep``; then it raises the first of
         what went wrong."""
-        replaced = [
-            one for one in self._to_restore() if only in (None, one.type) and one.type not in keep
-        ]
+        replaced = [one for one in self._to_restore() if only in (None, one.type) and one.type not in keep]
         done = []
         if replaced:
             self._tell_of_dropped()

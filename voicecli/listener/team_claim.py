@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, VoicecliError
+from voicecli.platforms.identity import user_at_host
 from voicecli.store import keys, listeners
 from voicecli.store.engine import Store
 from voicecli.store.listeners import RENEW_EVERY, TeamListener
@@ -45,13 +46,11 @@ class TeamClaim:
         with open_store(self._place, accept_newer=True) as store:
             lock = store.take_lock(self._lock_name, seconds=CHANGE_LIMIT)
             if lock is None:
-                raise InUse(
-                    f"Another voicecli of the team has been changing the webhooks for over {CHANGE_LIMIT:.0f} s.",
-                    hint="Try again a little later.",
-                )
+                words = f"Others of the team have been changing the webhooks for over {CHANGE_LIMIT:.0f} s."
+                raise InUse(words, hint="Try again a little later.")
             try:
-                if any(one.registered for one in self._dead(store)):  # or the database was away, and they have to renew their leases first
-                    self._pause(RENEW_EVERY + 1)
+                if any(one.registered for one in self._dead(store)):
+                    self._pause(RENEW_EVERY + 1)  # for who lives and could not reach the database
                 others = [
                     one
                     for one in listeners.live_listeners(store, self._account)
@@ -67,16 +66,17 @@ class TeamClaim:
         """Raises InUse where that one excludes this one."""
         if public_url is None and self._me.registered:
             return
+        who = f"{other.host} (process {other.process})"
         if public_url is None or other.public_url != public_url:
+            what = f"has registered for subaccount {self._account.subaccount}, at {other.public_url}"
             raise InUse(
-                f"{other.host} (process {other.process}) has registered for subaccount "
-                f"{self._account.subaccount} with voicecli listen, at {other.public_url}.",
-                hint="8x8 reports to one address for each type of event. Stop that listener first, or put both "
-                "behind one public URL.",
+                f"voicecli listen of {who} {what}.",
+                hint="8x8 reports to one address for each type of event: stop that listener first, or put "
+                "both behind the same public URL.",
             )
         if other.token != self._fingerprint(store, token):
             raise InUse(
-                f"{other.host} (process {other.process}) has registered {public_url} with another token.",
+                f"voicecli listen of {who} has registered {public_url} with another token.",
                 hint="Set the same WEBHOOK_AUTH_TOKEN for all listeners of the team.",
             )
 

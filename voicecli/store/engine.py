@@ -73,9 +73,8 @@ class Store(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
-    def cut(self) -> None:
-        """For any thread: a statement that another one waits for ends with StoreUnreachable, where the store
-        is not a file."""
+    def cut(self) -> None:  # noqa: B027 - a file has no connection
+        """For any thread: a statement that another one waits for ends, with StoreUnreachable."""
 
     @abstractmethod
     def now(self) -> int:

@@ -46,7 +46,7 @@ def renew(store: Store, listener: TeamListener) -> bool:
     with store.transaction(concurrent=True) as transaction:
         is_known = bool(transaction(_UPDATE, (*row[3:], listener.id)).changed)
         if not is_known:
-            transaction(f"INSERT INTO listeners ({_COLUMNS}, lease_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+            transaction(_INSERT, row)
         return is_known
 
 
@@ -76,6 +76,7 @@ def _read(
 
 
 _COLUMNS = "id, base_url, subaccount, host, process, public_url, registered, types, token"
+_INSERT = f"INSERT INTO listeners ({_COLUMNS}, lease_until) VALUES ({', '.join('?' * 10)})"  # noqa: S608
 _UPDATE = (
     "UPDATE listeners SET host = ?, process = ?, public_url = ?, registered = ?, types = ?, token = ?,"
     " lease_until = ? WHERE id = ?"
