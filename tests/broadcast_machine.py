@@ -53,8 +53,10 @@ class Machine:
         )
 
     def sending(self, *options: str) -> Sequence[str]:
-        """The arguments that send the list."""
-        return (str(self.people), "Hello {name}", "--yes", "--request-timeout", "0.5", *options)
+        """The arguments that send the list. An answer may take as long as a busy machine makes it take: who
+        calls somebody that never answers gives a shorter time."""
+        patience = f"{DEADLINE:.0f}"
+        return (str(self.people), "Hello {name}", "--yes", "--request-timeout", patience, *options)
 
     def run(self, *arguments: str, env: Mapping[str, str] = {}) -> Finished:
         with self.started(*arguments, env=env) as process:

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import in_process
+import postgresql_server
 import process_guard
 import pytest
 import quick_waits
 import ready_stores
+import shared_postgresql
 import writer_thread
 from forked import Forked
 
@@ -27,6 +29,7 @@ from voicecli import durations
 from voicecli.listener import recorder
 from voicecli.sandbox.account import environment
 from voicecli.sandbox.server import Sandbox
+from voicecli.store.location import StorePlace
 
 NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandbox answers it
 FOREIGN = re.compile("EIGHT_X_EIGHT|OUTBOUND|VOICE|WEBHOOK|NGROK|.*proxy", re.IGNORECASE)
@@ -214,6 +217,23 @@ def writers_in_threads() -> None:
 def writer_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Listeners of this process keep events by a process of their own, as everywhere outside of tests."""
     monkeypatch.setattr(recorder, "start_writer", start_writer)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[shared_postgresql.SharedServer]:
+    """The server that all tests share; whoever needs it is skipped where there is none."""
+    pytest.importorskip("psycopg", exc_type=ImportError)
+    if postgresql_server.find_programs() is None:
+        pytest.skip("there is no PostgreSQL server")
+    folder = tmp_path_factory.getbasetemp()
+    with shared_postgresql.shared(folder.parent if WORKER else folder) as server:
+        yield server
+
+
+@pytest.fixture
+def team(postgresql: shared_postgresql.SharedServer, tmp_path: Path) -> StorePlace:
+    """The empty store of a team, in a database of its own, as a machine has it whose folder is this."""
+    return postgresql.place(tmp_path / "home", postgresql.new_database())
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def keep_all(
 ) -> list[int]:
     """Keep events with the seconds since they came and the reply to each; their numbers."""
     with SqliteStore(home) as store:
-        recorded = record_events(store, [_kept(*event) for event in events])
+        recorded = record_events(store, [kept(*event) for event in events])
         replies = [
             (reply, remark, one.id)
             for one, (_, _, reply) in zip(recorded, events, strict=True)
@@ -71,7 +71,8 @@ def keep_all(
     return [one.id for one in recorded]
 
 
-def _kept(document: object, ago: float, reply: str | None) -> KeptEvent:
+def kept(document: object, ago: float = 0, reply: str | None = None) -> KeptEvent:
+    """An event that came so many seconds ago, as it is to be kept."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     read = webhook_events.parse(body)
     assert read is not None

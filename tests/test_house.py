@@ -30,6 +30,7 @@ FLOORS = (
             "plurals",
             "spelling",
             "spreadsheets",
+            "team_store",
             "threads",
             "urls",
         },

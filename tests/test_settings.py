@@ -9,6 +9,7 @@ import pytest
 from voicecli import settings
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.setting_files import Rank, files_of_settings
+from voicecli.setting_table import BY_NAME
 
 FULL = {
     "EIGHT_X_EIGHT_API_KEY": "sk-secret-key",
@@ -176,7 +177,7 @@ def test_a_users_file_that_cannot_be_looked_for_is_none(
 @pytest.mark.parametrize("rank", [Rank.ENVIRONMENT, Rank.ENV_FILE, Rank.USER])
 def test_a_secret_may_be_in_a_file_of_its_own(tmp_path: Path, rank: Rank, content: str) -> None:
     environment, names = {}, ("api_key", "webhook_token", "ngrok_token")
-    lines = [f"{setting.file_variable}=secret" for setting in settings.SETTINGS if setting.secret]
+    lines = [f"{BY_NAME[name].file_variable}=secret" for name in names]
     match rank:
         case Rank.ENVIRONMENT:
             environment, folder = dict(line.split("=") for line in lines), tmp_path

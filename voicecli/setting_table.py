@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from voicecli import account, urls
+from voicecli import account, team_store, urls
 from voicecli.account import DEFAULT_VOICE
 from voicecli.phone import caller_id, is_msisdn
 from voicecli.spelling import nearest
@@ -98,6 +98,21 @@ SETTINGS = (
         where="any folder of yours; without it, the one your system has for such data",
     ),
     Setting(
+        "store",
+        "VOICECLI_STORE",
+        what="the team's database",
+        where="a PostgreSQL URL; without it, a file in VOICECLI_HOME",
+        flag="--store",
+        secret=True,
+    ),
+    Setting(
+        "store_key",
+        "VOICECLI_STORE_KEY",
+        what="the team's key",
+        where="made once by voicecli store key, and the same on all machines of the team",
+        secret=True,
+    ),
+    Setting(
         "base_url",
         "EIGHT_X_EIGHT_BASE_URL",
         what="the address of the Voice API",
@@ -126,6 +141,20 @@ def where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
             return "What they must be: voicecli help settings."
 
 
+def secret_parts(setting: Setting, value: str) -> Iterable[str]:
+    """What of a value no output may show."""
+    if setting.name == "store":
+        return team_store.secret_passwords(value)
+    return (value,) if setting.secret else ()
+
+
+def shown(setting: Setting, value: str) -> str:
+    """A value as it may be shown."""
+    if setting.name == "store":
+        return team_store.shown_url(value)
+    return team_store.HIDDEN if setting.secret else value
+
+
 def canonical(name: str, value: str) -> str:
     return caller_id(value) if name == "source" else value
 
@@ -146,6 +175,10 @@ def problem_of(name: str, value: str) -> str | None:
             return account.subaccount_problem(value)
         case "base_url":
             return account.base_url_problem(value)
+        case "store":
+            return team_store.problem_of_url(value)
+        case "store_key":
+            return team_store.problem_of_key(value)
         case "webhook_token":
             return _token_problem(value)
         case "port":

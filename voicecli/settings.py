@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from voicecli import account, urls
+from voicecli import account, team_store, urls
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.platforms.private_files import belongs_to_somebody_else
 from voicecli.setting_files import ENV_FILE, Rank, SettingsFile, files_of_settings, path_from, secret_in
@@ -19,6 +19,7 @@ from voicecli.setting_table import (
     canonical,
     meant_by,
     problem_of,
+    secret_parts,
     where_to_get,
 )
 
@@ -141,9 +142,8 @@ class Settings:
     def secrets(self) -> Iterator[str]:
         """Values that no output may show. What is too short to be valid may be a common word."""
         for setting in SETTINGS:
-            found = self._found.get(setting.name)
-            if setting.secret and found is not None and len(found.value) >= MIN_TOKEN:
-                yield found.value
+            if (found := self._found.get(setting.name)) is not None:
+                yield from _long_enough(secret_parts(setting, found.value))
 
     def under(self, flags: Mapping[str, str | None]) -> "Settings":
         """These settings, but for what flags say, by setting name. An empty flag was meant."""
@@ -217,6 +217,10 @@ def load(
             beside = file.path.parent if file.path.is_file() else folder  # a pipe is in no folder
             sources.append(_Source(file.rank, file.place, beside, variables))
     found = {one.name: first for one in SETTINGS if (first := _first(one, sources)) is not None}
+    store = found.get("store")
+    if store is not None and store.rank is Rank.FOLDER and store.problem is None:
+        problem = team_store.problem_of_folders_url(store.value, has_password="PGPASSWORD" in environment)
+        found["store"] = replace(store, problem=problem)
     warnings += _warnings(sources, looked_for, found)
     folders_own = {
         one.name
@@ -264,8 +268,11 @@ def process_environment() -> Mapping[str, str]:
 def environment_secrets(environment: Mapping[str, str]) -> Iterator[str]:
     """Values that no output may show, not even before the settings are read."""
     for setting in SETTINGS:
-        if setting.secret and len(value := environment.get(setting.variable, "").strip()) >= MIN_TOKEN:
-            yield value
+        yield from _long_enough(secret_parts(setting, environment.get(setting.variable, "").strip()))
+
+
+def _long_enough(secrets: Iterable[str]) -> Iterator[str]:
+    return (secret for secret in secrets if len(secret) >= MIN_TOKEN)
 
 
 def wants_colours(environment: Mapping[str, str]) -> bool:

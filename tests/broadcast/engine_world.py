@@ -39,7 +39,7 @@ class World:
         self.store = SqliteStore(home)
         self.url = sandbox.sandbox.url  # of whom is called
         self.pace = Pace(home / "pace", None)
-        self.request_timeout = 0.5  # seconds
+        self.request_timeout = DEADLINE  # seconds
         self.journal = create_journal(
             self.store,
             account=AccountId(sandbox.sandbox.url, SUBACCOUNT),

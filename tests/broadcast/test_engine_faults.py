@@ -5,7 +5,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, failing
+from conftest import failing
 from engine_world import World, number, world_of
 
 from voicecli.broadcast import report_updates
@@ -82,7 +82,6 @@ def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, err
             world.report(2, "COMPLETED")
 
     world.plan(PEOPLE)
-    world.request_timeout = DEADLINE
     with pytest.MonkeyPatch.context() as patch:
         fail(patch, point, error, at=AT)
         engine = world.run(POLICY, request=question, hours=DAY, on_row=on_row)

@@ -62,7 +62,7 @@ def fill(disk: Path) -> None:
 
 def sent_until_full(machine: Machine, fill: Fill, *options: str) -> Finished:
     """A broadcast whose disk is filled in the middle; how it ended. Then there is room again."""
-    with machine.started(*machine.sending("--request-timeout", "5", *options)) as process:
+    with machine.started(*machine.sending(*options)) as process:
         wait_until(lambda: machine.arrivals >= MOMENT or process.poll() is not None)
         make_room = fill(process)
         try:
@@ -132,16 +132,14 @@ def test_a_disk_that_is_full_before_the_first_call_calls_nobody(machine: Machine
     with (small_disk / "filler").open("wb") as file:
         room = os.statvfs(small_disk)
         file.write(bytes((room.f_bavail - 200) * room.f_bsize))  # room for the rows, not for the reserve
-    done = machine.run(*machine.sending("--request-timeout", "5"))
+    done = machine.run(*machine.sending())
     assert done.code == 1, done.err
     assert "can't be written" in done.err
     assert os.strerror(errno.ENOSPC) in done.err or "full" in done.err
     assert machine.arrivals == 0
     (small_disk / "filler").unlink()
     known = machine.broadcasts()
-    assert (
-        machine.run(*(("resume", *known) if known else machine.sending("--request-timeout", "5"))).code == 0
-    )
+    assert machine.run(*(("resume", *known) if known else machine.sending())).code == 0
     machine.check_never_twice()
     assert machine.states() == {"accepted": ROWS}
     assert not list(machine.home.glob("*.reserve"))

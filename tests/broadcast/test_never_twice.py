@@ -63,6 +63,7 @@ def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(
 
 def test_one_whose_outcome_comes_before_its_answer_waits_for_the_answer(world: World) -> None:
     world.plan([SILENT])
+    world.request_timeout = 0.5
 
     def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.SENDING and row.attempts == 1:

@@ -44,7 +44,7 @@ def test_who_did_not_answer_is_called_three_times_and_nobody_else_twice(tmp_path
     others += [f"{PREFIXES[0]}{number}" for number in range(1_100, 1_130)]
     with listened(tmp_path) as machine:
         machine.write_list([*unreached, *others])
-        done = machine.run(*machine.sending(*RETRY))
+        done = machine.run(*machine.sending(*RETRY, "--request-timeout", "2"))
         assert done.code == 7, done.err
         assert calls(machine) == {**dict.fromkeys(unreached, 3), **dict.fromkeys(others, 1)}
         assert {row.state for row in machine.rows() if row.destination != PREFIXES[0] + SILENT} == {

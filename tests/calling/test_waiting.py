@@ -89,7 +89,7 @@ def waiting(
             options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
             watched = Watched(
                 placer,
-                store,
+                following.Follower(store),
                 options,
                 on_event=lambda _: None,
                 trouble=nothing,

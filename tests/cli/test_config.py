@@ -13,6 +13,7 @@ from voicecli.setting_table import SETTINGS
 from voicecli.voice_api.codes import STATUS_CODES
 
 KEY = "key-of-these-tests"
+STORE_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
 
 @pytest.fixture
@@ -31,7 +32,11 @@ def prod_env(tmp_path: Path) -> Path:
 
 
 def test_each_setting_is_shown_with_where_it_comes_from(run: Program, prod_env: Path, tmp_path: Path) -> None:
-    env = {"WEBHOOK_AUTH_TOKEN": "token-of-these-tests"}
+    env = {
+        "WEBHOOK_AUTH_TOKEN": "token-of-these-tests",
+        "VOICECLI_STORE": "postgresql://me:token-of-mine@db/calls?schema=ops",
+        "VOICECLI_STORE_KEY": STORE_KEY,
+    }
     done = run("config", "--env-file", "elsewhere/prod.env", env=env)
     assert (done.code, done.err) == (0, "")
     rows, _, files = done.out.partition("\n\n")
@@ -46,6 +51,8 @@ def test_each_setting_is_shown_with_where_it_comes_from(run: Program, prod_env: 
         "not set",
         "--env-file|the port must be a number from 0 to 65535.",
         f"environment|{tmp_path}/home",
+        "environment|postgresql://me:***@db/calls?schema=ops",
+        "environment|***",
         ".env|EIGHT_X_EIGHT_BASE_URL in .env would send the API key of elsewhere/prod.env to voice.example, "
         "which is not 8x8.",
     ]
@@ -56,6 +63,7 @@ def test_each_setting_is_shown_with_where_it_comes_from(run: Program, prod_env: 
     ]
     assert KEY not in done.out
     assert "token-of" not in done.out
+    assert STORE_KEY not in done.out
 
 
 def test_programs_get_one_document(run: Program, prod_env: Path, tmp_path: Path) -> None:
@@ -181,3 +189,33 @@ def test_advice_that_names_a_setting_can_tell_where_it_is_set() -> None:
     variables = {setting.variable for setting in SETTINGS}
     for meaning in STATUS_CODES.values():
         assert variables & {*re.findall(r"\w+", meaning.advice)} == {*meaning.settings}
+
+
+def test_a_database_without_its_key_is_told(run: Program) -> None:
+    done = run("config", "--store", "postgresql://db/calls", "--json")
+    shown = {one["variable"]: one for one in done.json["settings"]}
+    assert shown["VOICECLI_STORE"]["value"] == "postgresql://db/calls"
+    assert shown["VOICECLI_STORE"]["origin"] == "argument"
+    assert shown["VOICECLI_STORE_KEY"]["problem"] == "the database needs it; voicecli store key makes one"
+    refused = run("sessions", "--store", "postgresql://db/calls")
+    assert refused.code == 3
+    assert refused.err.startswith("Error: A setting is missing: VOICECLI_STORE_KEY (the team's key).\n")
+
+
+@pytest.mark.parametrize("command", [("config",), ("call", NUMBER, "Hello"), ("broadcast", "list")])
+def test_a_password_in_an_argument_is_refused_and_not_shown(run: Program, command: tuple[str, ...]) -> None:
+    for url in ("postgresql://me:pass-word@db/calls", "postgresql://db/calls?password=pass-word"):
+        done = run(*command, "--store", url, "--debug")
+        assert done.code == 2
+        assert "others on this machine can see arguments" in done.err
+        assert "VOICECLI_STORE_FILE" in done.err
+        assert "pass-word" not in done.err
+
+
+def test_each_new_key_is_alone_on_its_line(run: Program) -> None:
+    done = run("store", "key")
+    assert re.fullmatch(r"[\w-]{43}\n", done.out)
+    assert done.code == 0
+    assert "VOICECLI_STORE_KEY on every machine" in done.err
+    assert [*run("store", "key", "--json").json] == ["key"]
+    assert run("store", "key").out != done.out

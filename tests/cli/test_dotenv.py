@@ -10,7 +10,7 @@ from raw_server import answering, document, server
 from running_listener import listening
 
 from voicecli import settings
-from voicecli.cli import app, webhook_token, wiring
+from voicecli.cli import app, dotenv_rules, webhook_token, wiring
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError
 from voicecli.listener.public_access import PublicAccess
@@ -120,8 +120,79 @@ def test_a_tunnel_of_the_dotenv_places_no_calls_either(tmp_path: Path, theirs: s
     (tmp_path / ".env").write_text(theirs)
     for value, has_tunnel in (("voicecli-sandbox-key", True), ("key-of-the-user", False)):
         loaded = settings.load(environment={key: value}, folder=tmp_path)
-        webhook_token.refuse_calls_of_others(loaded, has_tunnel=has_tunnel)
+        dotenv_rules.refuse_calls_of_others(loaded, has_tunnel=has_tunnel)
     with pytest.raises(ConfigurationError, match=r"in \.env, .* API key of the environment\.$"):
-        webhook_token.refuse_calls_of_others(loaded, has_tunnel=True)
+        dotenv_rules.refuse_calls_of_others(loaded, has_tunnel=True)
     (tmp_path / ".env").write_text(f"{theirs}\n{key}=key-of-the-folder")
-    webhook_token.refuse_calls_of_others(settings.load(environment={}, folder=tmp_path), has_tunnel=True)
+    dotenv_rules.refuse_calls_of_others(settings.load(environment={}, folder=tmp_path), has_tunnel=True)
+
+
+STORE = "postgresql://theirs.example/voicecli"
+STORE_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "refused"),
+    [
+        # The key of another place, for a database that may be anybody's.
+        (
+            {"VOICECLI_STORE": STORE},
+            {"VOICECLI_STORE_KEY": STORE_KEY},
+            "is not the database that the team's key",
+        ),
+        # Calls with the user's own key for the API would be told to that database, and guarded by it.
+        (
+            {"VOICECLI_STORE": STORE, "VOICECLI_STORE_KEY": STORE_KEY},
+            {"EIGHT_X_EIGHT_API_KEY": "key-of-the-user"},
+            "would tell another database of the calls that the API key of the environment places",
+        ),
+        (
+            {"VOICECLI_STORE_KEY": STORE_KEY},
+            {"VOICECLI_STORE": STORE},
+            "would encrypt what is in the database",
+        ),
+        (
+            {"VOICECLI_STORE": f"{STORE}?passfile=mine", "VOICECLI_STORE_KEY": STORE_KEY},
+            {},
+            "passfile",
+        ),
+        ({"VOICECLI_STORE": f"{STORE}?hostaddr=192.0.2.1", "VOICECLI_STORE_KEY": STORE_KEY}, {}, "hostaddr"),
+        ({"VOICECLI_STORE": STORE, "VOICECLI_STORE_KEY": STORE_KEY}, {"PGPASSWORD": "mine"}, "PGPASSWORD"),
+        ({"VOICECLI_STORE": STORE, "VOICECLI_STORE_KEY": STORE_KEY}, {}, None),
+        (
+            {
+                "VOICECLI_STORE": STORE.replace("://", "://me:pass-word@"),
+                "VOICECLI_STORE_KEY": STORE_KEY,
+                "EIGHT_X_EIGHT_API_KEY": "key-of-the-folder",
+            },
+            {"PGPASSWORD": "mine"},
+            None,
+        ),
+        ({}, {"VOICECLI_STORE": STORE, "VOICECLI_STORE_KEY": STORE_KEY, "PGPASSWORD": "mine"}, None),
+    ],
+)
+def test_a_dotenv_leads_no_records_and_no_secret_of_the_user_to_a_database_of_its_own(
+    tmp_path: Path, theirs: dict[str, str], ours: dict[str, str], refused: str | None
+) -> None:
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in theirs.items()))
+    loaded = settings.load(environment=ours, folder=tmp_path)
+    if refused is None:
+        assert wiring.store_place(loaded).key == bytes(range(32))
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        wiring.store_place(loaded)
+    assert refused in caught.value.message
+
+
+def test_which_database_it_is_names_the_command_line_before_all_others_and_shows_no_password(
+    tmp_path: Path,
+) -> None:
+    environment = {"VOICECLI_STORE": "postgresql://me:pass-word@db/voicecli", "VOICECLI_STORE_KEY": STORE_KEY}
+    url = "postgresql://me@other/voicecli"
+    place = wiring.store_place(Context(None, None, None, environment=environment, store=url).settings({}))
+    assert (place.url, place.key) == (url, bytes(range(32)))
+    without = wiring.store_place(Context(None, None, None, environment=environment).settings({}))
+    assert without.url == environment["VOICECLI_STORE"]
+    for text in map(repr, (place, without, settings.load(environment=environment, folder=tmp_path))):
+        assert "pass-word" not in text
+        assert STORE_KEY not in text

@@ -30,7 +30,7 @@ RARE = {  # fields that the documents of these tests lack
     "call": "bridge secondsWithoutReports error",
     "call --dry-run": "reply",
     "error": "accepted at broadcastId clientRequestId destination earlier ended guardUntil jobId lastSeen "
-    "leaseUntil process rows sessionId unknown",
+    "leaseUntil placedBy process rows sessionId unknown",
     "events": "asrCaptured bridge",
     "listen: record event, duplicate": "asrCaptured bridge",
     "listen: record call": "bridge",

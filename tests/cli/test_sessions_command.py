@@ -13,6 +13,7 @@ from past import OTHER, SESSION, event, keep, keep_a_call, place
 from running_listener import listening
 from test_terminal import on_terminal, plain
 
+from voicecli.platforms.identity import user_at_host
 from voicecli.sessions.attempt import AttemptState
 
 
@@ -51,6 +52,7 @@ def test_json_is_one_document_a_line(run: Program, home: Path) -> None:
         "record": "session",
         "sessionId": SESSION,
         "clientRequestId": None,
+        "placedBy": None,
         "source": "+33199000000",
         "destination": NUMBER,
         "status": "COMPLETED",
@@ -134,16 +136,16 @@ def test_one_call_is_told_from_its_start_to_its_end(run: Program, home: Path) ->
     assert shown[0] == f"Session {SESSION}"
     assert shown[1] == "completed, 14 s, MOS 4.4 excellent, pressed 1"
     assert shown[2].startswith("+33199000000 → +33199001234  20")
-    assert shown[3] == "clientRequestId mine"
-    assert [line.split(maxsplit=2)[2] for line in shown[5:10]] == [
+    assert shown[3:5] == ["clientRequestId mine", f"Placed by {user_at_host()}"]
+    assert [line.split(maxsplit=2)[2] for line in shown[6:11]] == [
         "placed  accepted",
         "VCS     dialling",
         "VCS     answered",
         "VCA     digit 1; our reply: hangup",
         "VSS     completed, 14 s, MOS 4.4 excellent",
     ]
-    assert [float(line.split()[0]) for line in shown[5:10]] == pytest.approx([0, 1, 2, 3, 5], abs=0.7)
-    assert shown[11:] == [
+    assert [float(line.split()[0]) for line in shown[6:11]] == pytest.approx([0, 1, 2, 3, 5], abs=0.7)
+    assert shown[12:] == [
         "Leg A: +33199000000 → +33199001234: completed, rang 6 s, talked 14 s, MOS 4.4 excellent,"
         " loss 0 %, jitter 12 ms"
     ]

@@ -146,7 +146,6 @@ def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
     monkeypatch.setattr(streams, "MAX_BEHIND", 3_000)
     numbers = [number(index) for index in range(200)]
     world.plan(numbers)
-    world.request_timeout = DEADLINE
     with os.fdopen(unread.writing, "w") as stream, os.fdopen(unread.reading) as reader:
         context = Context(stdout=stream, stderr=None, format="json")
         view, told = BroadcastView(context, world.journal), list[str]()

@@ -29,6 +29,7 @@ from running_listener import (
 from soak import share_of
 
 from voicecli.calling import waiting as waiting_module
+from voicecli.platforms.identity import user_at_host
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import HANGUP
@@ -386,7 +387,7 @@ def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
             again = caller(PRESSES_1, BUSY, *options, "--once")
             waiting.kill()
         assert again.code == 9
-        assert f"is being placed by process {waiting.pid}, which began at" in again.err
+        assert f"is being placed by process {waiting.pid} of {user_at_host()}, which began at" in again.err
         assert caller.placed() == 1
 
 

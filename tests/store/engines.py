@@ -12,20 +12,32 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import pytest
 from conftest import DEADLINE
-from full_disk import Disk, full_disk
+from full_disk import WRITES, Disk, full_disk
+from shared_postgresql import MIGRATED, SharedServer
 
+from voicecli.errors import ConfigurationError
 from voicecli.store import sqlite
+from voicecli.store.engine import Store
+from voicecli.store.location import StorePlace
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import Store
+from voicecli.store.opening import open_store
+from voicecli.store.sqlite import SqliteStore
 
 
 class Engine(Protocol):
-    """What the contract tests do to an engine."""
+    """What the contract tests do to an engine. A store is known by this machine's folder."""
 
-    def open(self, home: Path) -> Store: ...
+    undone: str  # a store that is not there any more, in words of its errors
+
+    def make_room(self, home: Path) -> None:
+        """There is no store yet, but all that the first one to open it needs."""
+        ...
+
+    def open(self, home: Path, *, accept_newer: bool = False) -> Store: ...
 
     def copy(self, model: Path, home: Path) -> None:
         """Another store with the same in it; nobody has the model open."""
@@ -48,16 +60,25 @@ class Engine(Protocol):
         """Somebody takes it away while it is open."""
         ...
 
+    def end_locks_of_killed(self, home: Path) -> None:
+        """So much time goes by that processes which were killed before have no lock any more."""
+        ...
+
     def make_newer(self, home: Path) -> None:
-        """As a newer voicecli leaves it."""
+        """As a newer voicecli leaves it, which the present one does not know."""
         ...
 
 
 class Sqlite:
     """The file; commits are seen through a connection of our own."""
 
-    def open(self, home: Path) -> Store:
-        return Store(home)
+    undone = "removed or replaced"
+
+    def make_room(self, home: Path) -> None:
+        """The first one makes all of it."""
+
+    def open(self, home: Path, *, accept_newer: bool = False) -> Store:
+        return SqliteStore(home, accept_newer=accept_newer)
 
     def copy(self, model: Path, home: Path) -> None:
         shutil.copytree(model, home)
@@ -91,13 +112,113 @@ class Sqlite:
     def remove(self, home: Path) -> None:
         (home / "voicecli.sqlite3").unlink()
 
+    def end_locks_of_killed(self, home: Path) -> None:
+        """The system has freed them at once."""
+
     def make_newer(self, home: Path) -> None:
         database = sqlite3.connect(home / "voicecli.sqlite3")
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
         database.close()
 
 
-ENGINES: tuple[Engine, ...] = (Sqlite(),)
+class Postgresql:
+    """Databases of the server that the tests share."""
+
+    undone = "does not exist"
+
+    def __init__(self, server: SharedServer) -> None:
+        self._server = server
+        self._places: dict[Path, StorePlace] = {}
+
+    def make_room(self, home: Path) -> None:
+        self._make(home, "template0")
+
+    def _make(self, home: Path, template: str) -> StorePlace:
+        place = self._places[home] = self._server.place(home, self._server.new_database(template))
+        return place
+
+    def open(self, home: Path, *, accept_newer: bool = False) -> Store:
+        from voicecli.store.postgresql_migrating import migrate
+
+        place = self._places.get(home) or self._make(home, MIGRATED)
+        with suppress(ConfigurationError):
+            return open_store(place, accept_newer=accept_newer)
+        migrate(place)
+        return open_store(place, accept_newer=accept_newer)
+
+    def copy(self, model: Path, home: Path) -> None:
+        self._make(home, self._database(model))
+
+    def _database(self, home: Path) -> str:
+        return urlsplit(self._places[home].url or "").path[1:]
+
+    @contextmanager
+    def at_commit(self, act: Callable[[], None], *, afterwards: bool = False) -> Iterator[None]:
+        """What would be one message is sent statement by statement, so that there is a moment before the
+        last."""
+        from voicecli.store.postgresql import PostgresqlStore
+
+        class Watched(PostgresqlStore):
+            def _commit(self, db: Any) -> None:
+                if not afterwards:
+                    act()
+                super()._commit(db)
+                if afterwards:
+                    act()
+
+            def write_at_once(self, statements: Any, **words: str) -> Any:
+                with self.transaction(concurrent=True, **words) as transaction:
+                    return [transaction(*one) for one in statements]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("voicecli.store.postgresql.PostgresqlStore", Watched)
+            yield
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        from voicecli.store import postgresql
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postgresql, "LOCK_PATIENCE", 0.05)
+            yield
+
+    @contextmanager
+    def full_disk(self) -> Iterator[Disk]:
+        """As the server tells it."""
+        import psycopg
+
+        disk = Disk(0, once=True)
+        execute = psycopg.Connection.execute
+
+        def guarded(db: Any, statement: str, *rest: Any, **options: Any) -> Any:
+            if statement.lstrip().upper().startswith((*WRITES, "WITH")) and disk.is_full():
+                raise psycopg.errors.DiskFull("could not extend file: No space left on device")
+            return execute(db, statement, *rest, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(psycopg.Connection, "execute", guarded)
+            yield disk
+
+    def remove(self, home: Path) -> None:
+        self._server.execute("DROP SCHEMA voicecli CASCADE", self._database(home))
+
+    def end_locks_of_killed(self, home: Path) -> None:
+        self._server.execute("UPDATE voicecli.leases SET until = 0", self._database(home))
+
+    def make_newer(self, home: Path) -> None:
+        newer = "UPDATE voicecli.voicecli_schema SET version = version + 1, compatible_from = version + 1"
+        self._server.execute(newer, self._database(home))
+
+
+ENGINES = (
+    pytest.param(Sqlite, id="sqlite"),
+    pytest.param(Postgresql, id="postgresql", marks=pytest.mark.soak),  # in short: test_postgresql.py
+)
+
+
+def make(kind: type[Engine], request: pytest.FixtureRequest) -> Engine:
+    """It, for a test; skipped where it can't be."""
+    return Postgresql(request.getfixturevalue("postgresql")) if kind is Postgresql else kind()
 
 
 class Other:
@@ -157,6 +278,7 @@ class Other:
     def kill(self) -> None:
         os.kill(self._process.pid or 0, signal.SIGKILL)
         self._join()
+        self._engine.end_locks_of_killed(self._home)
 
     def _receive(self) -> Any:
         assert self._ours.poll(DEADLINE), "the other process tells nothing"

@@ -127,10 +127,16 @@ class Server(_Process):
         """``immediate``: as if it were killed; ``fast``: who is connected is cut off."""
         self._end({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
 
-    def create_database(self, *, template: str = "template0") -> str:
+    def leave(self) -> None:
+        """It runs on when this process has ended."""
+        if self._process is not None:
+            self._process.returncode = 0  # nobody waits for it
+            self._process = None
+
+    def create_database(self, *, template: str = "template0", name: str = "") -> str:
         """A new one; its name."""
         self._made += 1
-        name = f"db{self._made}"
+        name = name or f"db{self._made}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
 
@@ -165,6 +171,7 @@ listen_port = {PORT}
 unix_socket_dir = {self.folder}
 max_client_conn = 200
 default_pool_size = 20
+server_login_retry = 0.2
 """
         (self.folder / "pgbouncer.ini").write_text(settings)
         self._run(shutil.which("pgbouncer") or "pgbouncer", self.folder / "pgbouncer.ini")

@@ -11,6 +11,7 @@ from past import OTHER, SESSION, event, keep
 from voicecli.account import AccountId
 from voicecli.clock import local_time, now
 from voicecli.errors import PlacedBefore
+from voicecli.platforms.identity import user_at_host
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import attempt_outcomes, pruning, runs
 from voicecli.store.attempts import Attempts
@@ -24,6 +25,7 @@ SOURCE, NUMBER, NUMBER_2, NUMBER_3 = "+33199000000", "+33199001234", "+331990012
 ACCOUNT = AccountId("https://voice.8x8.com", "some_sub")
 HALF_AN_HOUR = timedelta(minutes=30)
 ONCE, ONCE_NAMED = Once(HALF_AN_HOUR, named=False), Once(HALF_AN_HOUR, named=True)
+ME = user_at_host()
 PROCESS = 123
 MINUTE = 60_000_000
 DIGIT = event("VCA", "ACTION_COMPLETED", digits={"dtmf": "1"})
@@ -103,9 +105,14 @@ def world(tmp_path: Path) -> Any:
 
 
 ENDINGS: list[tuple[str, str | None, list[dict[str, Any]], str]] = [
-    ("nothing reported", None, [], f"was placed at {{placed}} as session {SESSION}; nobody knows"),
+    ("nothing reported", None, [], f"was placed at {{placed}} by {ME} as session {SESSION}; nobody knows"),
     ("only progress", None, [CONNECTED], "nobody knows how it ended"),
-    ("completed", None, [ended("COMPLETED")], f"was placed as session {SESSION}, and completed at"),
+    (
+        "completed",
+        None,
+        [ended("COMPLETED")],
+        f"was placed by {ME} as session {SESSION}, and completed at",
+    ),
     ("no answer", None, [ended("NO_ANSWER")], ""),
     ("busy", None, [ended("BUSY")], ""),
     ("canceled", None, [ended("CANCELED")], ""),
@@ -196,7 +203,7 @@ def test_a_run_that_lives_holds_all_its_calls(world: World) -> None:
         alert(NUMBER_2),
     ):
         told = world.held(*requests)
-        assert f"is being placed by process {PROCESS}, which began at " in told
+        assert f"is being placed by process {PROCESS} of {ME}, which began at " in told
     assert world.held(*alert(NUMBER, NUMBER_3, name="another")) == ""
 
 
@@ -217,9 +224,10 @@ def test_of_a_run_that_may_have_been_killed_is_said_what_is_known(
     began, until = next(world.store.rows("SELECT began, lease_until FROM runs"))
     world.change("UPDATE runs SET began = ?", began - MINUTE)
     assert world.held(*alert(NUMBER, NUMBER_2)) == (
-        f"The same call is being placed by process {PROCESS}, which began at {local_time(began - MINUTE)} "
-        f"and was last seen alive at {local_time(until - 30_000_000)}: nothing was sent. {words} If it was "
-        f"killed, its lease ends at {local_time(until)}; from then on its calls count by how they ended."
+        f"The same call is being placed by process {PROCESS} of {ME}, which began at "
+        f"{local_time(began - MINUTE)} and was last seen alive at {local_time(until - 30_000_000)}: nothing "
+        f"was sent. {words} If it was killed, its lease ends at {local_time(until)}; from then on its calls "
+        "count by how they ended."
     )
 
 
@@ -279,7 +287,7 @@ def test_a_run_whose_lease_is_over_goes_on_unless_another_has_taken_over(world: 
     with pytest.raises(PlacedBefore, match="Another voicecli has taken over"):
         world.attempts.begin(requests[1], run=run)
     with world.store.transaction() as transaction:
-        assert not runs.renew(transaction, run)
+        assert not runs.renew(world.store, transaction, run)
 
 
 def test_alerts_of_long_ago_are_not_looked_at_for_ever(world: World) -> None:
@@ -320,6 +328,7 @@ def test_programs_are_told_the_same(
     data = caught.value.data()
     assert fields.items() <= data.items()
     assert str(data["at"]).endswith("Z")
+    assert data["placedBy"] == ME
     assert (data["guardUntil"] is None) == (data["leaseUntil"] is not None) == (data["lastSeen"] is not None)
     assert str(data["at"]) < str(data["guardUntil"] or data["leaseUntil"])
 

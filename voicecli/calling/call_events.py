@@ -46,6 +46,16 @@ class NobodyConfirmed(NamedTuple):
     """All calls are over, and certainly nobody has confirmed."""
 
 
+class StoreAway(NamedTuple):
+    """The database can't be reached: what becomes of the calls is not known until it can."""
+
+    error: VoicecliError
+
+
+class StoreBack(NamedTuple):
+    """It can be reached again."""
+
+
 class Stopped(NamedTuple):
     """An error ended the waiting."""
 
@@ -68,6 +78,8 @@ CallEvent = (
     | NobodyCanConfirm
     | AllAreTold
     | NobodyConfirmed
+    | StoreAway
+    | StoreBack
     | Stopped
     | Progress
     | Result

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicecli.calling.waited_call import WaitOptions
     from voicecli.listener.open_questions import EndRequests
     from voicecli.listener.shared_listener import SharedListener
-    from voicecli.store.engine import Store
+    from voicecli.store.following import Follower
 
 OnEvent = Callable[[CallEvent], None]
 Runner = Callable[[Coroutine[object, object, CallResults], "EndRequests"], CallResults]
@@ -74,11 +74,12 @@ def place_and_wait(
         import asyncio
 
         from voicecli.store.attempt_outcomes import update_outcomes_if_writable
+        from voicecli.store.following import Follower
         from voicecli.store.opening import open_store
 
-        with open_store(placer.store) as store:
+        with open_store(placer.store) as store, Follower(store) as follower:
             try:
-                work = _wait(placer, store, reports, requests, answered, options, on_event)
+                work = _wait(placer, follower, reports, requests, answered, options, on_event)
                 return asyncio.run(work) if run is None else run(work, ends)
             finally:
                 update_outcomes_if_writable(store)  # deletes sealed callflows that nobody needs any more
@@ -98,7 +99,7 @@ def place_and_wait(
 
 async def _wait(
     placer: Placer,
-    store: "Store",
+    follower: "Follower",
     reports: "SharedListener",
     requests: Sequence[CallRequest],
     answered: dict[str, CallRequest],
@@ -119,7 +120,7 @@ async def _wait(
         return None if receiver.is_here else receiver.words
 
     results = OutcomeWaiter(
-        placer, store, options, on_event=note, trouble=trouble, missed=reports.missed
+        placer, follower, options, on_event=note, trouble=trouble, missed=reports.missed
     ).results(requests)
     found: list[Result] = []
     async with reports, aclosing(results):

@@ -19,6 +19,7 @@ from voicecli.errors import (
     OutcomeUnknown,
     Refused,
     StoreFailed,
+    StoreUnreachable,
     VoicecliError,
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
@@ -147,7 +148,7 @@ class Placer:
                         else "this call counts as perhaps placed, though it was not"
                     )
                     with self._warn_of(trouble):
-                        self._attempts(store).record_answer(number, state if is_sent else None, session)
+                        self._record_answer(store, number, state if is_sent else None, session)
 
     def _is_reported(self, request: CallRequest, store: Store, number: int, after: int) -> bool:
         """Whether a summary that came after that event names this request, the attempt with this number, and
@@ -175,7 +176,7 @@ class Placer:
         """Record the session of a call whose answer was lost."""
         number = self._numbers[request.client_request_id]
         with self._warn_of("voicecli sessions will not know its session"), open_store(self.store) as store:
-            self._attempts(store).record_answer(number, AttemptState.ACCEPTED, session_id)
+            self._record_answer(store, number, AttemptState.ACCEPTED, session_id)
 
     def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
         """Whether the store has a session for another call than this one."""
@@ -225,6 +226,16 @@ class Placer:
     def _attempts(self, store: Store) -> Attempts:
         return Attempts(store, self._account.identity)
 
+    def _record_answer(
+        self, store: Store, number: int, state: AttemptState | None, session_id: str | None
+    ) -> None:
+        """Once more where the connection broke: to write it twice does no harm."""
+        attempts = self._attempts(store)
+        try:
+            attempts.record_answer(number, state, session_id)
+        except StoreUnreachable:
+            attempts.record_answer(number, state, session_id)
+
     def _begin(self, request: CallRequest, stack: ExitStack) -> tuple[Store, int, int] | None:
         """Record a request before it leaves: the store, its number there, and that of the newest event; None
         if the store can't be used and is not needed. Raises Unsubscribed."""
@@ -244,7 +255,7 @@ class Placer:
                 flow = None if asks is None or self._tells else request.callflow
                 of_run = None if run is None else run.number
                 if once is None or (run is not None and run.joint):
-                    guarded = 0 if once is None else now() + once.microseconds
+                    guarded = 0 if once is None else store.now() + once.microseconds
                     number = self._attempts(store).begin(
                         request, asks=asks, flow=flow, run=of_run, guarded=guarded
                     )

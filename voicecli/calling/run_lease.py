@@ -33,6 +33,4 @@ class RunLease:
     def _renew(self) -> None:
         while not self._over.wait(runs.RENEW_EVERY):
             with suppress(VoicecliError), open_store(self._place) as store:
-                while not self._over.is_set():
-                    runs.renew_lease(store, self.number)
-                    self._over.wait(runs.RENEW_EVERY)
+                runs.renew_lease(store, self.number)

@@ -28,7 +28,8 @@ class WaitOptions:
 @dataclass(slots=True, eq=False)
 class WaitedCall:
     """Placed at ``start`` (monotonic clock). ``before`` is the number of the last event in the store at that
-    time, ``seen`` of the last one that was read. ``session`` is 8x8's answer, ``lost`` the error without."""
+    time, ``seen`` of the last one that was read. ``session`` is 8x8's answer, ``lost`` the error without.
+    ``read_at`` is when its summary was read (monotonic clock)."""
 
     request: CallRequest
     pending: PendingCall
@@ -37,6 +38,7 @@ class WaitedCall:
     session: Session | None = None
     lost: OutcomeUnknown | None = None
     start: float = 0.0
+    read_at: float | None = None
     words: str = "no report yet"
 
     @property
@@ -44,8 +46,14 @@ class WaitedCall:
         return destination(self.request)
 
     def is_over(self, timeout: timedelta) -> bool:
-        late = time.monotonic() - self.start > timeout.total_seconds()
-        return late or self.pending.is_settled(time.time())
+        """By this machine's clock: that of the one which receives 8x8's reports may be another."""
+        now, summarised = time.monotonic(), self.pending.summarised
+        if now - self.start > timeout.total_seconds():
+            return True
+        if summarised is None:
+            return False
+        self.read_at = self.read_at or now
+        return self.pending.is_settled(summarised / 1e6 + now - self.read_at)
 
     def result(self, options: WaitOptions, *, without_reports: float) -> Result:
         """By what is known now. ``without_reports``: the seconds in which nobody received reports."""

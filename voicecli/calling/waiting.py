@@ -14,6 +14,8 @@ from voicecli.calling.call_events import (
     NobodyCanConfirm,
     Progress,
     Reported,
+    StoreAway,
+    StoreBack,
 )
 from voicecli.calling.endings import Ending
 from voicecli.calling.placing import Placer, attempt_of
@@ -25,11 +27,11 @@ from voicecli.errors import (
     PlacedBefore,
     StoreFailed,
     VoicecliError,
+    is_store_unreachable,
 )
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import event_queries as stored_events, read_positions
-from voicecli.store.engine import Store
-from voicecli.store.following import LOOK_EVERY, Follower
+from voicecli.store.following import LOOK_EVERY, PATIENCE, Follower
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session
@@ -39,14 +41,14 @@ STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an inter
 
 
 class OutcomeWaiter:
-    """Reads 8x8's reports from the store. With ``tell_anyway``, ``trouble`` is asked before each call why no
-    key could arrive (None if one could). ``missed`` gives the seconds since a moment (monotonic clock) in
-    which nobody received reports."""
+    """Reads 8x8's reports from the store that ``follower`` follows. With ``tell_anyway``, ``trouble`` is
+    asked before each call why no key could arrive (None if one could). ``missed`` gives the seconds since a
+    moment (monotonic clock) in which nobody received reports."""
 
     def __init__(
         self,
         placer: Placer,
-        store: Store,
+        follower: Follower,
         options: WaitOptions,
         *,
         on_event: Callable[[CallEvent], None],
@@ -55,13 +57,14 @@ class OutcomeWaiter:
     ) -> None:
         self._placer = placer
         self._placer_without_question = placer.without_question()
-        self._store = store
+        self._follower = follower
+        self._store = follower.store
         self._options = options
         self._on_event = on_event
         self._trouble = trouble
         self._missed = missed
         self._called: set[str] = set()  # or tried to, by clientRequestId
-        self._follower = Follower(store)
+        self._is_away = False  # the database, when it was read last
 
     async def results(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """The result of each call as soon as it is known; it is in the ledger first, for an interrupt. Raises
@@ -136,6 +139,7 @@ class OutcomeWaiter:
     async def _place(self, request: CallRequest, earlier: Sequence[WaitedCall] = ()) -> WaitedCall:
         """Place a call, unless an ``earlier`` one is confirmed before it leaves. A lost answer is waited for,
         too. Tries again while another process locks the store. Raises why it was not placed."""
+        await self._until_reachable()
         place = partial(self._place_once, request, earlier)
         return await self._follower.when_free(place, retry=ConfigurationError)  # raised only before sending
 
@@ -199,7 +203,7 @@ class OutcomeWaiter:
             while not sending.done():
                 await asyncio.wait({sending}, timeout=LOOK_EVERY if earlier else None)
                 with suppress(StoreFailed), self._store.short_patience():  # the look after it tells of that
-                    self._look(earlier)
+                    self._look(() if self._is_away else earlier)
                 if _confirmed(earlier):
                     placer.stop()
         except asyncio.CancelledError:
@@ -216,10 +220,10 @@ class OutcomeWaiter:
         self, calls: Sequence[WaitedCall], earlier: Sequence[WaitedCall] = ()
     ) -> AsyncGenerator[Result, None]:
         """The result of each call as soon as it is known, until an ``earlier`` one is confirmed."""
-        waiting = list(calls)
+        waiting, is_news = list(calls), True
         while True:
-            look = partial(self._look_once, (*waiting, *earlier))
-            await self._follower.when_free(look, retry=StoreFailed)
+            if is_news:
+                await self._read((*waiting, *earlier))
             over = [call for call in waiting if call.is_over(self._options.timeout)]
             confirmed = _confirmed(earlier)
             for call in (*over, *confirmed):
@@ -235,6 +239,33 @@ class OutcomeWaiter:
             self._on_event(self._progress(waiting))
             if not waiting:
                 return
+            is_news = await self._follower.changed()
+
+    async def _read(self, calls: Sequence[WaitedCall]) -> None:
+        """``_look``, as soon as no other process holds the store. That the database is away is told once, and
+        while it is, nothing is known."""
+        if self._is_away and not self._follower.is_back():
+            return
+        try:
+            await self._follower.when_free(partial(self._look_once, calls), retry=StoreFailed)
+        except StoreFailed as error:
+            if not is_store_unreachable(error):
+                raise
+            if not self._is_away:
+                self._on_event(StoreAway(error))
+            self._is_away = True
+        else:
+            if self._is_away:
+                self._on_event(StoreBack())
+            self._is_away = False
+
+    async def _until_reachable(self) -> None:
+        """Give a database that was away when it was read last some time to come back."""
+        end = time.monotonic() + PATIENCE
+        while self._is_away and time.monotonic() < end:
+            if self._follower.is_back():
+                self._is_away = False
+                self._on_event(StoreBack())
             await self._follower.changed()
 
     async def _look_once(self, calls: Sequence[WaitedCall]) -> None:

@@ -13,7 +13,7 @@ from voicecli.cli.commands import as_command, as_group
 from voicecli.cli.context import COMPLETION, Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
 from voicecli.cli.help_format import HelpGroup, LazyCommands, filled, two_columns
-from voicecli.cli.options.common import EnvFile
+from voicecli.cli.options.common import STORE_URL, EnvFile
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 from voicecli.version import __version__
 
@@ -40,6 +40,7 @@ COMMANDS = {
     "replay": Entry("History", "send stored events again"),
     "prune": Entry("History", "delete old data"),
     "config": Entry("Account", "show the settings"),
+    "store": Entry("Account", "share one with a team"),
     "voices": Entry("Account", "list the voices"),
     "numbers": Entry("Account", "list your phone numbers"),
     "recordings": Entry("Account", "list a call's recordings"),
@@ -48,13 +49,14 @@ COMMANDS = {
     "demo": Entry("Try it out", "see it at work, offline"),
     "sandbox": Entry("Try it out", "run a local 8x8"),
     "trigger": Entry("Try it out", "send a made-up event"),
-    "help": Entry("Manual", "read the manual"),
+    "help": Entry("Try it out", "read the manual"),
 }
 """Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -.
 A command of FOLDERS is in the module ``command`` of its folder. That module has EXAMPLES, and HELP for a
 Typer."""
-FOLDERS = {"broadcast", "call", "listen"}
+FOLDERS = {"broadcast", "call", "listen", "store"}
 READ_NO_SETTINGS = {"demo", "help", "sandbox"}
+USE_NO_STORE = {"logs", "numbers", "recordings", "trigger", "voices"}
 HELP = {"--help", "-h"}
 EXAMPLE = 'voicecli call +33199001234 "Lunch is ready" --wait'
 MORE_HELP = "voicecli COMMAND --help (or -h); exit codes: voicecli help exit-codes"
@@ -130,7 +132,8 @@ class _Commands(HelpGroup):
         groups: dict[str, list[tuple[str, str]]] = {}
         for name, entry in COMMANDS.items():
             groups.setdefault(entry.heading, []).append((name, entry.summary))
-        options = ", ".join(max(parameter.opts, key=len) for parameter in self.get_params(ctx))
+        shown = [one for one in self.get_params(ctx) if not getattr(one, "hidden", False)]
+        options = ", ".join(max(parameter.opts, key=len) for parameter in shown)
         yield "Usage: voicecli COMMAND [ARGUMENTS] [OPTIONS]"
         yield filled(self.help or "", width)
         yield two_columns(groups, width)
@@ -161,8 +164,9 @@ def load(name: str) -> "Command":
     module = import_module(f"voicecli.cli.{place}")
     command = getattr(module, name_in_python)
     if not isinstance(command, typer.Typer):
-        return as_command(name, command, module.EXAMPLES, reads_settings=name not in READ_NO_SETTINGS)
-    return as_group(name, command, module.HELP, module.EXAMPLES)
+        reads, uses = name not in READ_NO_SETTINGS, name not in USE_NO_STORE
+        return as_command(name, command, module.EXAMPLES, reads_settings=reads, uses_store=uses)
+    return as_group(name, command, module.HELP, module.EXAMPLES, uses_store=name not in USE_NO_STORE)
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:
@@ -188,6 +192,7 @@ def _root(
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
     env_file: EnvFile = None,
+    store: Annotated[str | None, STORE_URL(hidden=True)] = None,
     install_completion: Annotated[
         bool, typer.Option("--install-completion", help="Set up completion.", callback=_completion)
     ] = False,

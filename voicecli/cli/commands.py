@@ -14,20 +14,27 @@ if TYPE_CHECKING:
 
 
 def as_command(
-    name: str, function: Callable[..., object], examples: str, *, reads_settings: bool = True
+    name: str,
+    function: Callable[..., object],
+    examples: str,
+    *,
+    reads_settings: bool = True,
+    uses_store: bool = True,
 ) -> "Command":
     """The command that a function is."""
     application = _application()
     register = application.command(name, cls=HelpCommand, epilog=examples)
-    register(with_output_options(function, reads_settings=reads_settings))
+    register(with_output_options(function, reads_settings=reads_settings, uses_store=uses_store))
     return get_group(application).commands[name]
 
 
-def as_group(name: str, commands: typer.Typer, help_text: str, examples: str) -> "Command":
+def as_group(
+    name: str, commands: typer.Typer, help_text: str, examples: str, *, uses_store: bool
+) -> "Command":
     """The command that a Typer is."""
     for info in commands.registered_commands:
         info.cls = HelpCommand
-        info.callback = info.callback and with_output_options(info.callback)
+        info.callback = info.callback and with_output_options(info.callback, uses_store=uses_store)
     application = _application()
     application.add_typer(commands, name=name, help=help_text, epilog=examples)
     return get_group(application).commands[name]

@@ -5,21 +5,22 @@ from typing import NamedTuple
 
 import typer
 
-from voicecli.cli import wiring
+from voicecli.cli import dotenv_rules
 from voicecli.cli.context import context_of
 from voicecli.errors import VoicecliError
 from voicecli.output import Column, TableRow
 from voicecli.output.rows import Line
 from voicecli.setting_files import Rank
-from voicecli.setting_table import SETTINGS, Setting
+from voicecli.setting_table import SETTINGS, Setting, shown
 from voicecli.settings import Settings
+from voicecli.store.location import store_folder
 
 EXAMPLES = """\
 voicecli config
 voicecli config --env-file production.env
 voicecli config --json | jq '.settings[] | select(.problem)'
 """
-_HIDDEN = "***"
+_NO_KEY = "the database needs it; voicecli store key makes one"
 _COLUMNS = (Column("setting", 27), Column("from", 11), Column("value", 0))
 _PLACES = {
     Rank.ARGUMENT: "option",
@@ -73,16 +74,19 @@ class _Shown(NamedTuple):
 def _shown(settings: Settings, setting: Setting) -> _Shown:
     found = settings.found(setting.name)
     if found is None and setting.name != "home":
-        return _Shown(setting.variable)
+        is_needed = setting.name == "store_key" and settings.found("store") is not None
+        return _Shown(setting.variable, problem=_NO_KEY if is_needed else None)
     rank = Rank.DEFAULT if found is None else found.rank
     file = str(found.file.absolute()) if found is not None and found.file is not None else None
     try:
         value = settings.get(setting.name)
         if setting.name == "home":  # the system has a place for it where it is not set
-            value = str(wiring.store_place(settings).folder.absolute())
+            value = str(store_folder(value).absolute())
+        if setting.name == "store":
+            dotenv_rules.refuse_store_of_others(settings)
     except VoicecliError as error:
         return _Shown(setting.variable, None, rank, file, error.message)
-    return _Shown(setting.variable, _HIDDEN if setting.secret else value, rank, file)
+    return _Shown(setting.variable, value and shown(setting, value), rank, file)
 
 
 def _files(settings: Settings) -> Iterator[Line]:

@@ -46,6 +46,8 @@ class Context:
     """The current folder: where the .env is, and what the paths of a command line are relative to."""
     env_file: str | None = None
     """The file of --env-file."""
+    store: str | None = None
+    """The URL of --store."""
     format: str = "people"
     debug: bool = False
     hinted: set[str] = field(default_factory=set)  # advice that was given
@@ -84,12 +86,14 @@ class Context:
 
     @property
     def program(self) -> str:
-        """How a command begins that can be copied, and reads the same file of settings."""
-        if self.env_file is None:
+        """How a command begins that can be copied, with the same file of settings and the same store."""
+        if self.env_file is None and self.store is None:
             return "voicecli"
         import shlex
 
-        return f"voicecli --env-file {shlex.quote(self.env_file)}"
+        options = {"--env-file": self.env_file, "--store": self.store}
+        given = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value is not None]
+        return " ".join(["voicecli", *given])
 
     @cached_property
     def output(self) -> Output:
@@ -111,7 +115,8 @@ class Context:
         """Read once: a file may be a pipe."""
         from voicecli import settings
 
-        return settings.load(environment=self.environment, folder=self.folder, env_file=self.env_file)
+        flags = {"store": self.store}
+        return settings.load(flags, environment=self.environment, folder=self.folder, env_file=self.env_file)
 
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""

@@ -36,7 +36,7 @@ _STYLES = {
     FindingState.FAILED: "red",
     FindingState.SKIPPED: "dim",
 }
-_OPTIONAL = ("webhook_token", "webhook_base_url", "ngrok_token", "home")
+_OPTIONAL = ("webhook_token", "webhook_base_url", "ngrok_token", "home", "store", "store_key")
 
 
 def doctor(

@@ -14,7 +14,7 @@ from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.records import flag
 from voicecli.clock import microseconds
-from voicecli.errors import InvalidInput, StoreFailed
+from voicecli.errors import InvalidInput, StoreFailed, StoreUnreachable
 from voicecli.output import Output
 from voicecli.output.event_rows import EventRow
 from voicecli.store import event_queries as stored_events
@@ -94,12 +94,22 @@ def _stored_events(
 
 def _new_events(output: Output, store: Store, chosen: FilterOptions, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
-    follower = Follower(store, every=POLL)
-    while output.streams.is_read():
-        for kept in stored_events.events_after(store, number):
-            number = kept.id
-            if chosen.shows_event(kept):
-                yield kept
-        if not store.is_there():
-            raise StoreFailed(f"The store {store.name} was removed.", hint="Start voicecli events again.")
-        follower.wait()
+    is_away, is_news = False, True
+    with Follower(store, every=POLL) as follower:
+        while output.streams.is_read():
+            try:
+                if follower.is_back() if is_away else is_news:
+                    for kept in stored_events.events_after(store, number):
+                        number = kept.id
+                        if chosen.shows_event(kept):
+                            yield kept
+                    if is_away:
+                        output.note("The store can be read again.")
+                    is_away = False
+            except StoreUnreachable as error:
+                if not is_away:
+                    output.warning(f"{error.message} Events are shown as soon as it can be read again.")
+                is_away = True
+            if not store.is_there():
+                raise StoreFailed(f"The store {store.name} was removed.", hint="Start voicecli events again.")
+            is_news = follower.wait()

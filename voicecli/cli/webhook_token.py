@@ -1,14 +1,11 @@
-"""Whether WEBHOOK_AUTH_TOKEN is sent to a receiver, and what those who know it may do."""
+"""Whether WEBHOOK_AUTH_TOKEN is sent to a receiver."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from voicecli import urls
 from voicecli.cli.context import Context
-from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.setting_table import BY_NAME
+from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
-
-_TUNNEL = ("webhook_base_url", "ngrok_token")
 
 
 def token_to_send(context: Context, settings: Settings, url: str, *, send_token: bool) -> str | None:
@@ -48,29 +45,3 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
             "WEBHOOK_BASE_URL. To send it there, too: --send-token."
         )
     return False
-
-
-def refuse_tunnel_of_others(settings: Settings) -> None:
-    """Raises ConfigurationError where the token would pass through a tunnel that ``.env`` sets, and ``.env``
-    has not that token: the owner of the tunnel's ngrok account can read it."""
-    words = "could make WEBHOOK_AUTH_TOKEN of {} known to others"
-    _refuse_from_folder(settings, _TUNNEL, "webhook_token", words)
-
-
-def refuse_calls_of_others(settings: Settings, *, has_tunnel: bool) -> None:
-    """Raises ConfigurationError where calls would be placed with a key that ``.env`` does not have, for those
-    who know the token from ``.env``, or from the tunnel that it sets."""
-    names = ("webhook_token", *_TUNNEL) if has_tunnel else ("webhook_token",)
-    _refuse_from_folder(settings, names, "api_key", "would let others place calls with the API key of {}")
-
-
-def _refuse_from_folder(settings: Settings, names: Sequence[str], secret: str, words: str) -> None:
-    """``words`` say what those settings of ``.env`` do to the secret; {} in them is where it is set."""
-    found = settings.found(secret)
-    variables = [BY_NAME[name].variable for name in names if settings.only_folder_sets(name, not_its=secret)]
-    if found is not None and variables:
-        theirs = " and ".join(variables)
-        raise ConfigurationError(
-            f"{theirs} in .env, which may be somebody else's, {words.format(found.place)}.",
-            hint=f"Move {theirs} from .env to {found.place}, or set {BY_NAME[secret].variable} in .env only.",
-        )

@@ -39,10 +39,18 @@ def account_id(settings: "Settings") -> "AccountId | None":
 
 
 def store_place(settings: "Settings") -> "StorePlace":
-    """Where the store is."""
+    """Where the store is. Raises InvalidInput, and ConfigurationError for what is missing or not allowed."""
     from voicecli.store.location import StorePlace, store_folder
 
-    return StorePlace(store_folder(settings.get("home")))
+    folder = store_folder(settings.get("home"))
+    if (url := settings.get("store")) is None:
+        return StorePlace(folder)
+    from voicecli import team_store
+    from voicecli.cli import dotenv_rules
+
+    key = team_store.read_key(settings.require("store_key")["store_key"])
+    dotenv_rules.refuse_store_of_others(settings)
+    return StorePlace(folder, url, key)
 
 
 def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
@@ -79,7 +87,7 @@ def listening_plan(
 ) -> "ListenerPlan":
     """A plan for a listener that 8x8 reaches in this way, whose token no output shows. Raises InvalidInput,
     and ConfigurationError for what is missing."""
-    from voicecli.cli import webhook_token
+    from voicecli.cli import dotenv_rules
     from voicecli.listener import public_access
 
     access.check(register=register)
@@ -101,7 +109,7 @@ def listening_plan(
     if plan.token is not None:
         context.output.hide(plan.token)
         if plan.tunnel is not None:
-            webhook_token.refuse_tunnel_of_others(settings)
+            dotenv_rules.refuse_tunnel_of_others(settings)
     return plan
 
 

@@ -18,15 +18,15 @@ _EVENT = (
     "remarks times payload"
 )
 _SESSION = (
-    "record sessionId clientRequestId startTime source destination status sessionStatus outcome bridge "
-    "callDuration mos digits captures errorCode errorMsg words"
+    "record sessionId clientRequestId placedBy startTime source destination status sessionStatus outcome "
+    "bridge callDuration mos digits captures errorCode errorMsg words"
 )
 _ANSWER = "url tokenSent statusCode milliseconds reply problem"
 
 DOCUMENTS: Mapping[str, str] = {
     "error": "code message hint retryable statusCode sessionId clientRequestId destination broadcastId jobId "
     "rows.line rows.problem rows.destination rows.status rows.sessionId accepted ended unknown earlier at "
-    "process lastSeen guardUntil leaseUntil",
+    "placedBy process lastSeen guardUntil leaseUntil",
     "call": _CALL,
     "call --dry-run": "method url headers body reply",
     "broadcast send --dry-run": "calls total shard skipped invalid problems.line problems.problem "
@@ -58,6 +58,7 @@ DOCUMENTS: Mapping[str, str] = {
     "webhooks restore": "restored",
     "config": "settings.variable settings.value settings.origin settings.file settings.problem files.origin "
     "files.file files.read",
+    "store key": "key",
     "doctor": "ok exitCode checks.check checks.state checks.words checks.hint",
     "sessions": _SESSION,
     "sessions ID": f"{_SESSION} legs events",

@@ -69,6 +69,7 @@ class SessionRow:
             "record": "session",
             "sessionId": session.id or None,
             "clientRequestId": session.client_request_id or None,
+            "placedBy": session.attempt and session.attempt.placed_by,
             "startTime": iso(session.start),
             "source": session.source,
             "destination": session.destination,
@@ -121,6 +122,8 @@ def timeline(row: SessionRow) -> Iterator[Line | Row]:
     yield f"{parties}  {local_time(session.start)}".strip(), ""
     if session.client_request_id:
         yield f"clientRequestId {session.client_request_id}", "dim"
+    if session.attempt is not None and session.attempt.placed_by is not None:
+        yield f"Placed by {session.attempt.placed_by}", "dim"
     yield "", ""
     if session.answer:
         yield _TimelineRow(0, "placed", session.answer, "")

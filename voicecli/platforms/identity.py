@@ -1,6 +1,9 @@
 """Who runs the program, and where."""
 
+from functools import cache
 
+
+@cache
 def user_at_host() -> str:
     """For other people of a team: ``anna@web1``. A user without a name is known by the number."""
     import getpass

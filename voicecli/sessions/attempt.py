@@ -20,8 +20,8 @@ class Attempt(NamedTuple):
     and ``line`` is where its row begins in the list. ``outcome`` is how it ended for the person who was
     called, known from ``outcome_source`` (vss: the summary); ``seconds`` is how long that one talked.
     ``price`` is a decimal number. ``answer_until`` is when its last question can be answered no more, at the
-    latest. ``run`` is the number of the run (store.runs) that placed it and waits for it. Moments are in
-    microseconds since 1970, UTC."""
+    latest. ``run`` is the number of the run (store.runs) that placed it and waits for it, ``placed_by``
+    who did so and where (anna@web1). Moments are in microseconds since 1970, UTC."""
 
     id: int
     placed: int
@@ -42,3 +42,4 @@ class Attempt(NamedTuple):
     currency: str | None = None
     answer_until: int | None = None
     run: int | None = None
+    placed_by: str | None = None

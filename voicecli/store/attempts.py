@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from voicecli.clock import microseconds, now
+from voicecli.clock import microseconds
 from voicecli.errors import PlacedBefore
+from voicecli.platforms.identity import user_at_host
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.engine import Store, Transaction
@@ -57,7 +58,7 @@ class Attempts:
         delete_expired_flows(self._store)
         row = self.row(request, run=run, **details)
         with self._store.transaction() as transaction:
-            if run is not None and not runs.renew(transaction, run):
+            if run is not None and not runs.renew(self._store, transaction, run):
                 raise PlacedBefore(
                     "Another voicecli has taken over, since this one seemed to have ended: nothing was sent."
                 )
@@ -76,7 +77,7 @@ class Attempts:
     ) -> tuple[object, ...]:
         """What ``insert`` takes."""
         flow = details.get("flow")
-        placed = now()
+        placed = self._store.now()
         until = None if request.valid_until is None else microseconds(request.valid_until)
         sealed = None
         if flow is not None:
@@ -101,6 +102,7 @@ class Attempts:
             sealed,
             _answer_until(placed, request.callflow if flow is None else flow),
             run,
+            user_at_host(),
         )
 
     def fingerprints(self, request: CallRequest) -> list[bytes]:
@@ -153,7 +155,7 @@ OUTCOME_READER = "outcomes"  # in seen_events
 _INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
-    " answer_until, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " answer_until, run, placed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -211,7 +213,7 @@ def attempts_without_session(store: Store, *, client_action_id: str) -> list[Att
     """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later, and
     which can still go on."""
     which = "WHERE session IS NULL AND client_action_id = ? AND coalesce(valid_until, placed) > ?"
-    return list(attempts_where(store, which, (client_action_id, now() - FLOW_OUTLIVES)))
+    return list(attempts_where(store, which, (client_action_id, store.now() - FLOW_OUTLIVES)))
 
 
 def attempts_without_response(store: Store, *, source: str, destination: str) -> list[Attempt]:
@@ -221,7 +223,7 @@ def attempts_without_response(store: Store, *, source: str, destination: str) ->
         " AND ltrim(destination, '+') = ?"
     )
     numbers = source.lstrip("+"), destination.lstrip("+")
-    since = now() - ANSWER_OUTLIVES
+    since = store.now() - ANSWER_OUTLIVES
     return list(attempts_where(store, which, (AttemptState.SENDING, since, *numbers)))
 
 
@@ -261,7 +263,7 @@ def has_sealed_flows(store: Store) -> bool:
 def delete_expired_flows(store: Store) -> None:
     """Delete the callflows of calls whose time is long over, and whose summaries have not come."""
     which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
-    before = (now() - FLOW_OUTLIVES,)
+    before = (store.now() - FLOW_OUTLIVES,)
     if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
         store.overwrite_deleted()
         with store.transaction() as transaction:
@@ -271,5 +273,6 @@ def delete_expired_flows(store: Store) -> None:
 
 _COLUMNS = (
     "id, placed, state, session, client_request_id, source, destination, client_action_id, asks, broadcast,"
-    " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until, run"
+    " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until, run,"
+    " placed_by"
 )

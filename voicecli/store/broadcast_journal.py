@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from voicecli.account import AccountId
-from voicecli.clock import now
 from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files, system
 from voicecli.store import attempts as stored_attempts, sealing
@@ -54,7 +53,7 @@ def create_journal(
     try:
         sealed = sealing.seal(store, content, broadcast_id.encode())
         with store.transaction() as transaction:
-            identity = (broadcast_id, now(), *account, file, fingerprint, *shard)
+            identity = (broadcast_id, store.now(), *account, file, fingerprint, *shard)
             rest = (json.dumps(options), sealed, BroadcastState.PLANNING, last_event_number(store))
             insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"  # noqa: S608
             transaction(insert, (*identity, *rest))
@@ -287,7 +286,7 @@ _REPLACE = (
 )
 
 
-_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
+_PUT = f"INSERT INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
 
 
 def _select(

@@ -90,7 +90,7 @@ def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
     """The one broadcast whose id begins so. Raises InvalidInput where there is none or are several."""
     if not beginning or not beginning.isascii():
         raise InvalidInput("The broadcast's id is missing.", hint="voicecli broadcast list shows the ids.")
-    which = "WHERE id >= ? AND id < ? AND (? OR state != 'planning') ORDER BY id LIMIT 9"
+    which = "WHERE id >= ? AND id < ? AND (? = 1 OR state != 'planning') ORDER BY id LIMIT 9"
     found = list(_broadcasts(store, which, (beginning, beginning + "\x7f", planning)))
     if len(found) > 1:
         raise InvalidInput(
@@ -130,8 +130,9 @@ def refuse_repetition(
     """Raises PlacedBefore where the list with one of these was begun before; of shards, only where it was
     this one, or the list was divided in another way."""
     which = (
-        f"WHERE fingerprint IN ({', '.join('?' * len(fingerprints))}) AND base_url = ? AND subaccount = ? AND state != 'planning'"
-        " AND (part = ? OR parts != ?) ORDER BY created DESC LIMIT 1"
+        f"WHERE fingerprint IN ({', '.join('?' * len(fingerprints))}) AND base_url = ?"
+        " AND subaccount = ? AND state != 'planning' AND (part = ? OR parts != ?)"
+        " ORDER BY created DESC LIMIT 1"
     )
     for before in _broadcasts(store, which, (*fingerprints, *account, *shard)):
         raise PlacedBefore(
@@ -151,7 +152,7 @@ def forget_content(store: Store, broadcast: Broadcast) -> None:
     held the store up; then it is overwritten by what comes next. Raises StoreFailed."""
     store.overwrite_deleted()
     with store.transaction() as transaction:
-        transaction("UPDATE broadcasts SET sealed = x'' WHERE number = ?", (broadcast.number,))
+        transaction("UPDATE broadcasts SET sealed = ? WHERE number = ?", (b"", broadcast.number))
     store.empty_log()
 
 

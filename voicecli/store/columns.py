@@ -15,8 +15,11 @@ _NAMES: Final[dict[tuple[type, ...], str]] = {
     (float, int, _NONE): "seconds",
     (str,): "base_url client_request_id destination file options own_url reader source state subaccount type"
     " written",
-    (str, _NONE): "asks bridge client_action_id currency digits outcome outcome_source price reason remark"
-    " reply session url",
+    (
+        str,
+        _NONE,
+    ): "asks bridge client_action_id currency digits host outcome outcome_source placed_by price"
+    " reason remark reply session url",
     (bytes,): "body key",
     (bytes, _NONE): "fingerprint sealed",
 }

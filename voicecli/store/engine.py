@@ -40,6 +40,14 @@ class HeldLock(Protocol):
         ...
 
 
+class Notifications(Protocol):
+    """What tells of new events. ``work`` is whether it does so now."""
+
+    work: bool
+
+    def close(self) -> None: ...
+
+
 class Transaction(ABC):
     """Carries out statements inside ``Store.transaction``. Raises StoreFailed."""
 
@@ -128,6 +136,11 @@ class Store(ABC):
     def damaged(self, what: str) -> StoreFailed:
         """The error for a store in which this, a clause, should not be."""
 
+    def notifications(self, _on_news: Callable[[], None]) -> Notifications | None:
+        """Calls ``on_news``, in a thread of its own, when somebody has committed events, until it is closed;
+        None where the engine tells nobody of that."""
+        return None
+
     # -- what one process has alone ------------------------------------------------------------------
 
     @abstractmethod
@@ -182,6 +195,11 @@ class Store(ABC):
     @abstractmethod
     def is_there(self) -> bool:
         """Whether what is written now can be found later: nobody has removed or replaced the store."""
+
+    def is_reachable(self) -> bool:
+        """Whether the store can be reached: by a new connection, which is no part of this store. For any
+        thread."""
+        return True
 
     @abstractmethod
     def require_in_place(self) -> None:

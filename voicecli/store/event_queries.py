@@ -23,9 +23,10 @@ def sessions_of_broadcast(
     are calls of this broadcast: with the line of the row where the call is known by its session, and without
     where a summary (VSS) has this text in it. Once each, as far as they come together."""
     query = (
-        "SELECT id, session, (SELECT line FROM calls WHERE calls.session = events.session AND broadcast = ?)"  # noqa: S608
-        f" AS of FROM events WHERE id > ? AND id <= ? AND type IN ({', '.join('?' * len(kinds))})"
-        " AND session != '' AND (of IS NOT NULL OR (type = 'VSS' AND instr(body, ?))) ORDER BY id LIMIT ?"
+        "SELECT id, session, line FROM (SELECT id, session, type, body, (SELECT line FROM calls"  # noqa: S608
+        " WHERE calls.session = events.session AND broadcast = ? LIMIT 1) AS line FROM events"
+        f" WHERE id > ? AND id <= ? AND type IN ({', '.join('?' * len(kinds))}) AND session != '') AS found"
+        " WHERE line IS NOT NULL OR (type = 'VSS' AND instr(body, ?) > 0) ORDER BY id LIMIT ?"
     )
     while page := list(store.rows(query, (broadcast, number, last, *kinds, naming.encode(), PAGE))):
         yield from {session_id: line for _, session_id, line in page}.items()
@@ -49,7 +50,7 @@ def events_since(store: Store, since: int) -> Iterator[Received]:
 def summaries_after(store: Store, number: int, *, naming: str) -> Iterator[Received]:
     """The summaries (VSS) that came after the event with this number and in whose body that text stands,
     whatever the clock said meanwhile."""
-    which = "WHERE id > ? AND type = 'VSS' AND instr(body, ?) ORDER BY id LIMIT ?"
+    which = "WHERE id > ? AND type = 'VSS' AND instr(body, ?) > 0 ORDER BY id LIMIT ?"
     return _in_pages(store, which, (number,), _number, naming.encode(errors="replace"))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 
-from voicecli.clock import iso, local_time, now
+from voicecli.clock import iso, local_time
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
@@ -62,7 +62,10 @@ class Guards:
         self._store.require_locks()
         update_outcomes_if_writable(self._store)
         fingerprints = self._fingerprints(request, once)
-        details |= {"fingerprint": next(iter(fingerprints), None), "guarded": now() + once.microseconds}
+        details |= {
+            "fingerprint": next(iter(fingerprints), None),
+            "guarded": self._store.now() + once.microseconds,
+        }
         row = self._attempts.row(request, run=run, **details)
         delete_expired_flows(self._store)
         with self._store.transaction() as transaction:
@@ -84,10 +87,11 @@ class Guards:
             if once is not None and joint:
                 for request, fingerprints in claimed:
                     self._refuse_held(transaction, request, fingerprints, once)
-            number = runs.begin(transaction, process)
+            number = runs.begin(self._store, transaction, process)
             if joint:
                 transaction.execute_many(
-                    "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO guards (run, base_url, subaccount, client_request_id, fingerprint)"
+                    " VALUES (?, ?, ?, ?, ?)",
                     [
                         (number, *self._account, request.client_request_id, next(iter(fingerprints), None))
                         for request, fingerprints in claimed
@@ -105,7 +109,7 @@ class Guards:
         same, parameters = _same(request, fingerprints)
         values = (*self._account, *parameters)
         query = (
-            "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
+            "SELECT DISTINCT id, process, host, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
         joint = list(self._store.read(StoredRun, query, values))
@@ -119,7 +123,8 @@ class Guards:
             " AND (run IS NULL OR run NOT IN (SELECT run FROM guards))"
             " AND (+placed > ? OR run IN (SELECT id FROM runs WHERE lease_until > ?)) ORDER BY placed DESC"
         )
-        times = (now() - once.microseconds, now())
+        now = self._store.now()
+        times = (now - once.microseconds, now)
         for attempt in list(attempts_where(self._store, which, (*values, *times))):
             own = None if attempt.run is None else runs.find(self._store, attempt.run)
             self._refuse_where_held([attempt], own, once, joint=False)
@@ -130,7 +135,7 @@ class Guards:
         """Raises PlacedBefore where a run, or the attempts of it (newest first) that stand for each other,
         hold a guard."""
         calls = [_PlacedCall.of(one, self._store) for one in attempts]
-        if (refusal := _refusal(calls, run, once, joint=joint)) is not None:
+        if (refusal := _refusal(calls, run, once, joint=joint, now=self._store.now())) is not None:
             raise refusal
 
     def _fingerprints(self, request: CallRequest, once: Once) -> list[bytes]:
@@ -155,11 +160,11 @@ class _PlacedCall(NamedTuple):
         if outcome == Outcome.COMPLETED and attempt.asks is None:
             return cls(attempt, session.summarised or attempt.placed, is_open=False)
         settled = settled_at(session) if session.outcome is not None or outcome is None else 0.0
-        return cls(attempt, None, is_open=settled is None or settled * 1e6 > now())
+        return cls(attempt, None, is_open=settled is None or settled * 1e6 > store.now())
 
 
 def _refusal(
-    calls: Sequence[_PlacedCall], run: StoredRun | None, once: Once, *, joint: bool
+    calls: Sequence[_PlacedCall], run: StoredRun | None, once: Once, *, joint: bool, now: int
 ) -> PlacedBefore | None:
     """Why the same call can't be placed because of these (newest first), which stand for each other, and of
     the run that placed them; None where it can."""
@@ -167,17 +172,19 @@ def _refusal(
     until = 0 if last is None else last.placed + once.microseconds
     still_open = [call.attempt for call in calls if call.is_open]
     again = f"It can be placed again at {local_time(until)}."
-    for attempt, taken_at, _ in calls if until > now() else ():
+    for attempt, taken_at, _ in calls if until > now else ():
         if taken_at is not None:
-            at, session = local_time(taken_at), _session(attempt)
-            earlier, words = "completed", f"was placed{session}, and completed at {at}"
+            at, session, by = local_time(taken_at), _session(attempt), _by(attempt)
+            earlier, words = "completed", f"was placed{by}{session}, and completed at {at}"
             if attempt.asks:
                 earlier, words = "confirmed", f"was confirmed at {at}{session}"
+                words += f" (placed{by})" if by else ""
             return _placed_before(earlier, words, again, attempt, taken_at, until=until)
-    if run is not None and run.is_alive and (joint or still_open):
+    if run is not None and run.lease_until > now and (joint or still_open):
+        whose = f" of {run.host}" if run.host else ""
         words = (
-            f"is being placed by process {run.process}, which began at {local_time(run.began)} and was last "
-            f"seen alive at {local_time(run.seen)}"
+            f"is being placed by process {run.process}{whose}, which began at {local_time(run.began)} "
+            f"and was last seen alive at {local_time(run.seen)}"
         )
         so_far = "has placed no call yet"
         if last is not None:
@@ -187,10 +194,11 @@ def _refusal(
             "its calls count by how they ended."
         )
         return _placed_before("running", words, ending, last, run.began, run=run)
-    if until > now() and still_open:
+    if until > now and still_open:
         attempt = still_open[0]
         is_accepted = attempt.state is AttemptState.ACCEPTED
-        placed = f"{'was' if is_accepted else 'may have been'} placed at {local_time(attempt.placed)}"
+        was = "was" if is_accepted else "may have been"
+        placed = f"{was} placed at {local_time(attempt.placed)}{_by(attempt)}"
         words = f"{placed}{_session(attempt) if is_accepted else ''}; nobody knows how it ended"
         return _placed_before("unknown", words, again, attempt, attempt.placed, until=until)
     return None
@@ -198,6 +206,11 @@ def _refusal(
 
 def _session(attempt: Attempt) -> str:
     return f" as session {attempt.session_id}" if attempt.session_id else ""
+
+
+def _by(attempt: Attempt) -> str:
+    """Who placed it, if that is known."""
+    return f" by {attempt.placed_by}" if attempt.placed_by else ""
 
 
 def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
@@ -216,6 +229,7 @@ def _placed_before(
     until: int | None = None,
     run: StoredRun | None = None,
 ) -> PlacedBefore:
+    placed_by = attempt.placed_by if run is None and attempt is not None else run and run.host
     return PlacedBefore(
         f"The same call {words}: nothing was sent. {again}",
         hint="--within says how long a call counts as the same; without --once it is placed again.",
@@ -223,6 +237,7 @@ def _placed_before(
         details={
             "earlier": earlier,
             "at": iso(at),
+            "placedBy": placed_by,
             "process": None if run is None else run.process,
             "lastSeen": None if run is None else iso(run.seen),
             "guardUntil": None if until is None else iso(until),

@@ -242,4 +242,9 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     CREATE INDEX calls_guarded ON calls (guarded) WHERE guarded > 0;
     """,
     "ALTER TABLE broadcast_rows ADD COLUMN bridge TEXT",  # what became of the second leg
+    """
+    -- Who has placed it and where (user@host), and where a run is.
+    ALTER TABLE calls ADD COLUMN placed_by TEXT;
+    ALTER TABLE runs ADD COLUMN host TEXT;
+    """,
 )

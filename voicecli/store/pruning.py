@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 
-from voicecli import clock
 from voicecli.store import attempt_outcomes, runs, unsubscribed
 from voicecli.store.engine import Store
 from voicecli.store.read_positions import last_event_number
@@ -16,15 +15,15 @@ def count_older(store: Store, before: int) -> tuple[int, int]:
     since 1970)."""
     events_, calls = (
         store.read_number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (before,))  # noqa: S608
-        for table, moment, free in _deleted()
+        for table, moment, free in _deleted(store)
     )
     return events_, calls
 
 
-def _deleted() -> tuple[tuple[str, str, str], ...]:
+def _deleted(store: Store) -> tuple[tuple[str, str, str], ...]:
     """Tables, the column that says how old a row is, and which rows may go: by the events of a guarded call
     it is told whether somebody took it."""
-    now = clock.now()
+    now = store.now()
     guarded = f"SELECT session FROM calls WHERE guarded > 0 AND guarded >= {now} AND session IS NOT NULL"  # noqa: S608
     return (
         ("events", "received", f"session NOT IN ({guarded})"),
@@ -45,7 +44,7 @@ def prune(
     unsubscribed.update(store)
     attempt_outcomes.update_outcomes(store)
     store.overwrite_deleted()
-    for table, moment, free in _deleted():
+    for table, moment, free in _deleted(store):
         free = f"{free} AND id <= {last}" if table == "events" else free
         which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
         oldest = f"SELECT id FROM {table} WHERE {which}"  # noqa: S608

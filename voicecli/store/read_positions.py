@@ -20,5 +20,6 @@ def advance(store: Store, transaction: Transaction, reader: str, start: int, end
     where the reader is not at ``start`` any more: then what was read from there is not to be written."""
     if read_position(store, reader) != start:
         return False
-    transaction("INSERT OR REPLACE INTO seen_events VALUES (?, ?)", (reader, end))
+    put = "INSERT INTO seen_events VALUES (?, ?) ON CONFLICT (reader) DO UPDATE SET event = excluded.event"
+    transaction(put, (reader, end))
     return True

@@ -3,7 +3,7 @@ one blocks others no longer than the lease lasts."""
 
 from typing import NamedTuple
 
-from voicecli.clock import now
+from voicecli.platforms.identity import user_at_host
 from voicecli.store.engine import LOCK_PATIENCE, Store, Transaction
 
 LEASE = 30.0  # seconds
@@ -13,16 +13,14 @@ ENDED = 0  # lease_until of a run that has ended: it can't be renewed
 
 
 class StoredRun(NamedTuple):
-    """``process`` is its number on its machine; moments are in microseconds since 1970, UTC."""
+    """``process`` is its number on its machine, ``host`` who began it, and where (anna@web1); moments are in
+    microseconds since 1970, UTC."""
 
     id: int
     process: int
+    host: str | None
     began: int
     lease_until: int
-
-    @property
-    def is_alive(self) -> bool:
-        return self.lease_until > now()
 
     @property
     def seen(self) -> int:
@@ -30,18 +28,18 @@ class StoredRun(NamedTuple):
         return self.lease_until - round(LEASE * 1e6)
 
 
-def begin(transaction: Transaction, process: int) -> int:
+def begin(store: Store, transaction: Transaction, process: int) -> int:
     """Within a transaction: a new one with its lease; its number."""
-    insert = "INSERT INTO runs (process, began, lease_until) VALUES (?, ?, ?)"
-    [number] = transaction.insert(insert, [(process, now(), _end_of_lease())])
+    insert = "INSERT INTO runs (process, host, began, lease_until) VALUES (?, ?, ?, ?)"
+    [number] = transaction.insert(insert, [(process, user_at_host(), store.now(), _end_of_lease(store))])
     return number
 
 
-def renew(transaction: Transaction, run: int) -> bool:
+def renew(store: Store, transaction: Transaction, run: int) -> bool:
     """Within a transaction; False where the run has ended, by itself or by another that took what it
     held, since its lease was over."""
     update = "UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?"
-    return transaction(update, (_end_of_lease(), run, ENDED)).changed == 1
+    return transaction(update, (_end_of_lease(store), run, ENDED)).changed == 1
 
 
 def end(transaction: Transaction, run: int) -> None:
@@ -54,7 +52,7 @@ def renew_lease(store: Store, run: int) -> bool:
     then it stays so, whichever of two processes was first. Raises StoreFailed, and then the lease is as it
     was."""
     with store.transaction() as transaction:
-        return renew(transaction, run)
+        return renew(store, transaction, run)
 
 
 def end_run(store: Store, run: int) -> None:
@@ -66,7 +64,7 @@ def end_run(store: Store, run: int) -> None:
 
 def find(store: Store, run: int) -> StoredRun | None:
     """Raises StoreFailed."""
-    query = "SELECT id, process, began, lease_until FROM runs WHERE id = ?"
+    query = "SELECT id, process, host, began, lease_until FROM runs WHERE id = ?"
     return next(store.read(StoredRun, query, (run,)), None)
 
 
@@ -76,10 +74,10 @@ def delete(store: Store, before: int) -> None:
         transaction(
             "DELETE FROM runs WHERE began < ? AND lease_until < ?"
             " AND id NOT IN (SELECT run FROM calls WHERE run IS NOT NULL)",
-            (before, now()),
+            (before, store.now()),
         )
         transaction("DELETE FROM guards WHERE run NOT IN (SELECT id FROM runs)")
 
 
-def _end_of_lease() -> int:
-    return now() + round(LEASE * 1e6)
+def _end_of_lease(store: Store) -> int:
+    return store.now() + round(LEASE * 1e6)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _READER = "unsubscribed"  # in seen_events
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
-_INSERT = "INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)"
+_INSERT = "INSERT INTO unsubscribed VALUES (?, ?, ?) ON CONFLICT (destination) DO NOTHING"
 _DELETE = "DELETE FROM unsubscribed WHERE destination = ?"
 
 
@@ -114,8 +114,9 @@ def _summaries(store: Store, seen: int, newest: int) -> list[_Summary]:
 def _new_or_waiting(store: Store, seen: int, newest: int) -> Iterator[_Summary]:
     query = (
         "SELECT id, received, body FROM events WHERE (id > ? AND id <= ? OR id IN (SELECT"  # noqa: S608
-        " CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'))"
-        f" AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}')"
+        " CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed"
+        " WHERE destination > 'event ' AND destination < 'event!'))"  # all that begin with the former
+        f" AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}') > 0"
         " ORDER BY id"
     )
     for number, received, body in store.rows(query, (seen, newest)):

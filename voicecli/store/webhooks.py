@@ -49,7 +49,14 @@ def remember_webhook(store: Store, account: AccountId, webhook: ReplacedWebhook)
         webhook.enabled,
         webhook.had_authorization,
     )
-    store.execute_many("INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
+    store.execute_many(_PUT, [row])
+
+
+_PUT = (
+    "INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (base_url, subaccount, type)"
+    " DO UPDATE SET own_url = excluded.own_url, url = excluded.url, enabled = excluded.enabled,"
+    " had_authorization = excluded.had_authorization"
+)
 
 
 def forget_webhook(store: Store, account: AccountId, kind: str) -> None:

@@ -46,6 +46,10 @@ def show_event(context: Context, event: "CallEvent") -> None:
             output.warning(f"Nobody can confirm. All are called without the question. {why}")
         case call_events.NobodyConfirmed():
             output.note("Nobody has confirmed.")
+        case call_events.StoreAway(error):
+            output.warning(f"{error.message} Waiting goes on.")
+        case call_events.StoreBack():
+            output.note("The store can be read again.")
         case call_events.Stopped(error):
             fail(context, error)
         case call_events.Progress(0):

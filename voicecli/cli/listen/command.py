@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import urls
-from voicecli.cli import interrupts, webhook_token, wiring
+from voicecli.cli import dotenv_rules, interrupts, webhook_token, wiring
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.listen.options import (
     DisplayOptions,
@@ -178,7 +178,7 @@ def _call_placer(settings: Settings, plan: "ListenerPlan", watch: "EventDisplay"
         from voicecli.calling.call_events import Notices
         from voicecli.calling.caller import Caller
 
-        webhook_token.refuse_calls_of_others(settings, has_tunnel=plan.tunnel is not None)
+        dotenv_rules.refuse_calls_of_others(settings, has_tunnel=plan.tunnel is not None)
         notices = Notices(warn=lambda text: watch.tell(f"Warning: {text}"))
         return Caller(wiring.account(settings), wiring.store_place(settings), notices=notices)
 

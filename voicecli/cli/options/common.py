@@ -46,6 +46,23 @@ def _env_file(ctx: typer.Context, path: str | None) -> str | None:
     return path
 
 
+def _store(ctx: typer.Context, url: str | None) -> str | None:
+    """Others on this machine can read the arguments of every process."""
+    if url is None:
+        return None
+    from voicecli import team_store
+
+    if team_store.has_password(url):
+        for password in team_store.secret_passwords(url):
+            context_of(ctx).output.hide(password)
+        raise InvalidInput(
+            "The URL of --store has a password, and others on this machine can see arguments.",
+            hint="Put the URL into VOICECLI_STORE (or VOICECLI_STORE_FILE), or the password into ~/.pgpass.",
+        )
+    context_of(ctx).store = url.strip()
+    return url
+
+
 GENERAL, FILTERS = "General", "Filters"
 SINCE = "Only what is newer: 30m, 24h or 7d ago, or since a date such as 2026-11-01."
 Since = Annotated[datetime | None, option("TIME", SINCE, parser=moment, panel=FILTERS)]
@@ -95,6 +112,16 @@ EnvFile = Annotated[
 ]
 
 
+STORE_URL = partial(
+    typer.Option,
+    "--store",
+    metavar="URL",
+    help="Your team's PostgreSQL database. Default: VOICECLI_STORE.",
+    callback=_store,
+    rich_help_panel=GENERAL,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
     """How the answer is shown. Each takes effect as it is read, for the output of the whole command."""
@@ -111,16 +138,29 @@ class SettingsOptions:
     env_file: EnvFile = None
 
 
-def with_output_options(function: Callable[..., T], *, reads_settings: bool = True) -> Callable[..., T]:
-    """``with_records``, and let a command take --json, --debug and, where it ``reads_settings``, --env-file
-    without knowing of them, where it does not name them itself; its own --quiet, where that is its last
-    option, stands between them."""
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Which store is used."""
+
+    store: Annotated[str | None, STORE_URL()] = None
+
+
+def with_output_options(
+    function: Callable[..., T], *, reads_settings: bool = True, uses_store: bool = True
+) -> Callable[..., T]:
+    """``with_records``, and let a command take --json, --debug, --env-file (where it ``reads_settings``) and
+    --store (where it ``uses_store``, too) without knowing of them, where it does not name them itself; its
+    own --quiet, where that is its last option, stands between them."""
     function = with_records(function)
     own = [*inspect.signature(function).parameters.values()]
     names = {parameter.name for parameter in own}
     at = len(own) - (own[-1].annotation in (QuietFlag, QuietLetter))
     as_json, _, debug = map(as_parameter, fields(OutputOptions))
-    last = [debug, *map(as_parameter, fields(SettingsOptions))] if reads_settings else [debug]
+    last = [debug]
+    if reads_settings:
+        last += map(as_parameter, fields(SettingsOptions))
+    if reads_settings and uses_store:
+        last += map(as_parameter, fields(StoreOptions))
 
     @wraps(function)
     def command(**given: Any) -> T:

@@ -1,0 +1,26 @@
+"""``voicecli store key``: makes the key of a team."""
+
+import typer
+
+from voicecli import team_store
+from voicecli.cli.context import context_of
+
+EXAMPLES = """\
+voicecli store key
+(umask 077 && voicecli store key > team.key)
+voicecli store key --json | jq -r .key
+"""
+
+
+def key(ctx: typer.Context) -> None:
+    """Make the key that all machines of a team need beside their database.
+
+    Each call prints a new one, and keeps it nowhere. What is hashed or encrypted in the database is so
+    with this key. Without it, --once and encrypted messages can't be read any more.
+    """
+    context = context_of(ctx)
+    new = team_store.new_key()
+    context.output.result(new, {"key": new}, identifier=new)
+    context.output.note(
+        "Set it as VOICECLI_STORE_KEY on every machine of the team, and keep a copy in a safe place."
+    )

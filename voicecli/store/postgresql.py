@@ -1,0 +1,379 @@
+"""The engine that is PostgreSQL: one database, which the machines of a team share.
+
+A connection is made when it is needed and again after it broke; a statement that only reads is then tried
+once more, and nothing that writes. All of it works through PgBouncer in transaction mode: no search path,
+nothing prepared, no setting and no lock that outlives a transaction.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
+from voicecli.store import engine, postgresql_schema
+from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Transaction
+from voicecli.store.location import StorePlace
+from voicecli.store.postgresql_clock import CLOCK, ServerClock
+from voicecli.store.postgresql_connection import Target
+from voicecli.store.postgresql_errors import as_store_failed, is_away, reason
+from voicecli.store.postgresql_leases import Lease
+from voicecli.store.postgresql_notifications import Notifications
+from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, require_key
+from voicecli.store.postgresql_sql import array, for_many, translate
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Statement = tuple[str, Sequence[object]]
+IDLE_TIMEOUT = 10.0  # seconds that a transaction may stand still: its process may have been stopped
+_MIGRATE = "voicecli store migrate"
+
+
+class PostgresqlStore(engine.Store):
+    """An open database. Raises ConfigurationError for one that can't be used (from StoreUnreachable where it
+    can't be reached), and for one of a newer voicecli that this one does not know, unless
+    ``accept_newer``."""
+
+    is_shared = True
+
+    def __init__(self, place: StorePlace, *, accept_newer: bool = False) -> None:
+        self._place, self.folder = place, place.folder
+        self._key = require_key(place)
+        self._target = Target.of(place.url or "")
+        self._schema = self._target.quoted_schema
+        self.name = f"the {self._target.name}"
+        self._lock_number = _lock_number(self._target.schema)
+        self._db: Connection | None = None
+        self._clock = ServerClock()
+        self._patience = LOCK_PATIENCE
+        self._is_writing = False
+        try:
+            self.team = self._check_schema(accept_newer=accept_newer).team
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_schema(self, *, accept_newer: bool) -> SchemaState:
+        try:
+            [row] = self.rows(postgresql_schema.STATE)
+        except StoreFailed as error:
+            hint = error.hint
+            if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+                hint = f"{_MIGRATE} makes it, once for a team."
+            raise ConfigurationError(error.message, hint=hint) from error
+        state = SchemaState(*row)
+        check_key(state, self._key)
+        if state.version < postgresql_schema.VERSION:
+            raise ConfigurationError(
+                f"{self._sentence} was made by an older voicecli.",
+                hint=f"{_MIGRATE} brings it up to date; the version before goes on with it.",
+            )
+        if state.compatible_from > postgresql_schema.VERSION and not accept_newer:
+            raise ConfigurationError(
+                f"{self._sentence} was made by a newer voicecli.", hint="Update voicecli."
+            )
+        return state
+
+    # -- the connection ------------------------------------------------------------------------------
+
+    def _connection(self) -> Connection:
+        if self._db is None or self._db.closed:
+            self._db = self._target.connect()
+            # Through PgBouncer, what others listen for gets here, too, and psycopg would keep it for ever.
+            self._db.add_notify_handler(lambda _: None)
+        return self._db
+
+    def close(self) -> None:
+        if self._db is not None:
+            with suppress(psycopg.Error):
+                self._db.close()
+
+    def reconnect(self) -> None:
+        """In place of a connection that may be broken, a new one. Raises StoreFailed."""
+        self.close()
+        with self._raising_its_own(f"{self._sentence} can't be reached"):
+            self._connection()
+
+    def another(self) -> "PostgresqlStore":
+        """One more connection to the same, for another thread. Raises ConfigurationError."""
+        return PostgresqlStore(self._place, accept_newer=True)
+
+    def cut(self) -> None:
+        """Break the connection, from another thread: a statement that hangs in it raises StoreUnreachable at
+        once."""
+        if self._db is None:
+            return
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._db.fileno())) as ours:
+            ours.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def _raising_its_own(self, failure: str, advice: str = "") -> Iterator[None]:
+        """StoreFailed in place of what psycopg raises inside."""
+        try:
+            yield
+        except VoicecliError:
+            raise
+        except Exception as error:
+            if self._db is not None and is_away(error):
+                self.close()
+            raise as_store_failed(error, failure, advice, self._target.password) from error
+
+    @property
+    def _sentence(self) -> str:
+        """Our name as a sentence begins."""
+        return f"The {self._target.name}"
+
+    # -- time and keys -------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        if not self._clock.is_known:
+            self._clock.saw(self.read_number(f"SELECT {CLOCK}"))
+        return self._clock.now()
+
+    def secret(self, purpose: Purpose) -> bytes:
+        return blake2b(key=self._key, person=purpose.encode(), digest_size=32).digest()
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    def _select(
+        self, query: str, parameters: Sequence[object]
+    ) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
+        may_retry = self._db is not None and not self._is_writing
+        query = translate(query, self._schema)
+        try:
+            cursor = self._connection().execute(query, parameters, binary=True)
+        except psycopg.Error as error:
+            if not (may_retry and is_away(error)):
+                raise
+            self.close()
+            cursor = self._connection().execute(query, parameters, binary=True)
+        return [column.name for column in cursor.description or ()], cursor.fetchall()
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._raising_its_own(f"{self._sentence} can't be read")
+
+    def damaged(self, what: str) -> StoreFailed:
+        return StoreFailed(f"{self._sentence} is damaged: {what}.", hint="Restore it from a backup.")
+
+    def notifications(self, on_news: Callable[[], None]) -> Notifications:
+        return Notifications(self._target.connect, channel(self._target.schema), on_news)
+
+    # -- what one process has alone ------------------------------------------------------------------
+
+    def take_lock(self, name: str, *, seconds: float = 0.0) -> Lease | None:
+        return Lease.take(self, name, seconds)
+
+    def is_locked(self, name: str) -> bool:
+        query = f"SELECT EXISTS (SELECT 1 FROM leases WHERE name = ? AND until > {CLOCK})"  # noqa: S608
+        return bool(self.read_number(query, (name,)))
+
+    def require_locks(self) -> None:
+        """The database's always work."""
+
+    # -- writing -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(
+        self, *, failure: str = "", advice: str = "", concurrent: bool = False
+    ) -> Iterator[Transaction]:
+        writing = partial(self._raising_its_own, failure or f"{self._sentence} can't be written", advice)
+        if self._is_writing:
+            raise RuntimeError("a transaction inside of another")
+        with writing():
+            db = self._connection()
+        self._is_writing = True
+        try:
+            with writing():
+                cursor = db.execute(f"BEGIN; {self._begin(concurrent=concurrent)}")
+                cursor.nextset()
+                self._saw_clock(cursor)
+            yield _Transaction(db, self._schema, writing)
+            with writing():
+                self._commit(db)
+        finally:
+            self._is_writing = False
+            self._end_transaction(db)
+
+    def _commit(self, db: Connection) -> None:
+        """Where a statement before has failed and nobody minded, the server answers that with a ROLLBACK."""
+        if (done := db.execute("COMMIT").statusmessage) != "COMMIT":
+            raise StoreFailed(f"{self._sentence} has undone what was written ({done}).")
+
+    def _end_transaction(self, db: Connection) -> None:
+        """Undo what was not committed."""
+        if db.info.transaction_status != TransactionStatus.IDLE:
+            with suppress(psycopg.Error):
+                db.execute("ROLLBACK")
+                return
+            db.close()
+
+    def _begin(self, *, concurrent: bool) -> str:
+        """A SELECT with which each transaction begins: how long it may wait and stand still, the lock that
+        keeps others from writing, and what time it is then."""
+        shared = "_shared" if concurrent else ""
+        return (
+            f"SELECT set_config('lock_timeout', '{round(self._patience * 1000)}', true),"
+            f" set_config('idle_in_transaction_session_timeout', '{round(IDLE_TIMEOUT * 1000)}', true),"
+            f" pg_advisory_xact_lock{shared}({self._lock_number}), {CLOCK}"
+        )
+
+    def write_at_once(
+        self, statements: Sequence[Statement], *, failure: str = "", advice: str = ""
+    ) -> list[StatementResult]:
+        """A ``concurrent`` transaction of statements that do not depend on what those before give: they go
+        there together and take one round trip. PostgreSQL's own statements may be among them. Where a
+        connection breaks, all of it may still be on its way, before any lock was taken."""
+        with self._raising_its_own(failure or f"{self._sentence} can't be written", advice):
+            db = self._connection()
+            try:
+                # One transaction, since nothing inside is a BEGIN and the server is told to end at the end.
+                with db.pipeline():
+                    begun = db.execute(self._begin(concurrent=True))
+                    cursors = [db.execute(translate(one, self._schema), values) for one, values in statements]
+            finally:
+                self._end_transaction(db)
+            self._saw_clock(begun)
+            return [_result(cursor) for cursor in cursors]
+
+    def execute_alone(self, statement: str, parameters: Sequence[object]) -> StatementResult:
+        """One statement that waits for nobody who holds the store and keeps nobody out: it is right beside
+        whatever others do."""
+        with self._raising_its_own(f"{self._sentence} can't be written"):
+            return _result(self._connection().execute(translate(statement, self._schema), parameters))
+
+    @property
+    def shared_lock(self) -> str:
+        """What a statement for ``execute_alone`` SELECTs that is to wait for who has the store alone."""
+        return f"pg_advisory_xact_lock_shared({self._lock_number})"
+
+    def take_event_numbers(self, transaction: Transaction, count: int) -> range:
+        """Within a transaction: so many numbers of events, which nobody else gets."""
+        update = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
+        [[last]] = transaction(update, (count,)).rows
+        return range(last - count + 1, last + 1)
+
+    def _saw_clock(self, begun: psycopg.Cursor[tuple[Any, ...]]) -> None:
+        [(*_, clock)] = begun.fetchall()
+        self._clock.saw(clock)
+
+    def insert_events(
+        self, events: Sequence[tuple[object, ...]], *, failure: str, advice: str
+    ) -> list[tuple[int, int]]:
+        """Numbers come from a row that nobody else has until the commit: so they are in the order of the
+        commits."""
+        places: dict[tuple[object, object], list[int]] = {}  # of each event among them
+        for place, (_, _, session, key, *_) in enumerate(events):
+            places.setdefault((session, key), []).append(place)
+        new = [(*events[first], 1 + len(more)) for first, *more in places.values()]
+        values = [array(kind, column) for kind, column in zip(_EVENT, zip(*new, strict=True), strict=True)]
+        parameters = (len(new), len(new), channel(self._target.schema), *values)
+        [result] = self.write_at_once([(_INSERT_EVENTS, parameters)], failure=failure, advice=advice)
+        recorded = [(0, 0)] * len(events)
+        for own, (number, times) in zip(places.values(), result.rows, strict=True):
+            for place, earlier in zip(own, range(len(own) - 1, -1, -1), strict=True):
+                recorded[place] = (number, times - earlier)
+        return recorded
+
+    # -- its state -----------------------------------------------------------------------------------
+
+    def is_there(self) -> bool:
+        return True
+
+    def is_reachable(self) -> bool:
+        try:
+            self._target.connect().close()
+        except psycopg.Error:
+            return False
+        return True
+
+    def require_in_place(self) -> None:
+        """Nobody takes a database away while it is used."""
+
+    def find_damage(self) -> str | None:
+        try:
+            with self.transaction():
+                pass
+        except StoreBusy:
+            raise
+        except StoreFailed as error:
+            cause = error.__cause__
+            return reason(cause, self._target.password) if isinstance(cause, Exception) else error.message
+        return None
+
+    def size(self) -> int:
+        among = ", ".join("?" * len(TABLES))
+        return self.read_number(
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c"  # noqa: S608
+            f" JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = ? AND relname IN ({among})",
+            (self._target.schema, *TABLES),
+        )
+
+    @contextmanager
+    def short_patience(self) -> Iterator[None]:
+        before, self._patience = self._patience, SHORT_PATIENCE
+        try:
+            yield
+        finally:
+            self._patience = before
+
+    def checkpoint(self) -> None:
+        """The server does so by itself."""
+
+    def overwrite_deleted(self) -> None:
+        """It does not: what must not be read is sealed."""
+
+    def empty_log(self) -> None:
+        """The server's log may be in backups: see ``overwrite_deleted``."""
+
+
+class _Transaction(Transaction):
+    def __init__(
+        self, db: Connection, schema: str, writing: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._db, self._schema, self._writing = db, schema, writing
+
+    def __call__(self, statement: str, parameters: Sequence[object] = ()) -> StatementResult:
+        with self._writing():
+            return _result(self._db.execute(translate(statement, self._schema), parameters, binary=True))
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
+        return self(*for_many(statement, rows)).changed if rows else 0
+
+    def insert(self, statement: str, rows: Sequence[Sequence[object]]) -> Sequence[int]:
+        statement, arrays = for_many(f"{statement} RETURNING id", rows)
+        return [number for (number,) in self(statement, arrays).rows]
+
+
+def _result(cursor: psycopg.Cursor[tuple[Any, ...]]) -> StatementResult:
+    return StatementResult(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+
+_EVENT = ("bigint", "text", "text", "bytea", "text", "bytea", "bigint")
+_INSERT_EVENTS = f"""
+    WITH counter AS (
+        UPDATE counters SET value = value + ? WHERE name = 'events'
+        RETURNING value - ? AS start, pg_notify(?, '')
+    )
+    INSERT INTO events (id, received, type, session, key, reply, body, times)
+    SELECT start + place, received, type, session, key, reply, body, often
+    FROM counter, unnest({", ".join(f"?::{kind}[]" for kind in _EVENT)}) WITH ORDINALITY
+    AS new (received, type, session, key, reply, body, often, place)
+    ORDER BY place
+    ON CONFLICT (session, key) DO UPDATE SET times = events.times + excluded.times
+    RETURNING id, times
+"""  # noqa: S608
+
+
+def channel(schema: str) -> str:
+    """What is notified where an event was kept; names have at most 63 bytes."""
+    return f"voicecli_{blake2b(schema.encode(), digest_size=16).hexdigest()}"
+
+
+def _lock_number(schema: str) -> int:
+    """Of the lock that keeps others from writing: one for each schema of a database."""
+    return int.from_bytes(blake2b(schema.encode(), digest_size=8, person=b"voicecli").digest(), signed=True)

@@ -1,0 +1,98 @@
+"""Connections to PostgreSQL: what the URL says, and how values go there and come back."""
+
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.bool import BoolBinaryLoader
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
+from psycopg.types.string import StrDumperUnknown
+
+from voicecli.errors import ConfigurationError
+
+DEFAULT_SCHEMA = "voicecli"
+_DEFAULTS = {
+    "connect_timeout": "5",  # seconds
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # milliseconds that what we have sent may stay unacknowledged
+    "fallback_application_name": "voicecli",
+}
+
+
+class Target(NamedTuple):
+    """A database and the schema in it. ``parameters`` are libpq's, among them the password."""
+
+    parameters: dict[str, str]
+    schema: str
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Raises ConfigurationError."""
+        try:
+            parts = urlsplit(url)
+            options = dict(parse_qsl(parts.query, keep_blank_values=True))
+            schema = options.pop("schema", DEFAULT_SCHEMA)
+            plain = urlunsplit(parts._replace(query=urlencode(options, quote_via=quote)))
+            given = {name: str(value) for name, value in conninfo_to_dict(plain).items()}
+        except (ValueError, psycopg.Error):
+            # Without what was raised: psycopg's words have the whole URL in them, with its password.
+            raise ConfigurationError(
+                "The URL of the store can't be read.",
+                hint="VOICECLI_STORE is postgresql://USER@HOST/DATABASE, with ?schema=NAME where a team has "
+                "its own schema.",
+            ) from None
+        return cls({**_DEFAULTS, **given}, schema)
+
+    @property
+    def password(self) -> str | None:
+        return self.parameters.get("password")
+
+    @property
+    def name(self) -> str:
+        host = self.parameters.get("host") or self.parameters.get("hostaddr") or "this machine"
+        database = self.parameters.get("dbname") or self.parameters.get("user") or "of this user"
+        return f"PostgreSQL database {database} at {host}"
+
+    @property
+    def quoted_schema(self) -> str:
+        return '"' + self.schema.replace('"', '""') + '"'
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Raises psycopg.Error."""
+        # PgBouncer gives each transaction another connection: nothing may be prepared in one.
+        db = psycopg.connect(**self.parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
+        db.adapters.register_dumper(int, _IntDumper)
+        db.adapters.register_dumper(bool, _IntDumper)
+        db.adapters.register_dumper(str, _TextDumper)
+        db.adapters.register_loader("bool", _BoolLoader)
+        db.adapters.register_loader("numeric", _SumLoader)
+        return db
+
+
+class _IntDumper(Int8BinaryDumper):
+    """All our numbers are bigint; what is true is 1, as in SQLite."""
+
+    def dump(self, obj: int) -> Any:
+        return super().dump(int(obj))
+
+
+class _TextDumper(StrDumperUnknown):
+    """PostgreSQL has no NUL in texts, and nothing that is no text."""
+
+    def dump(self, obj: str) -> bytes:
+        return obj.replace("\0", "\ufffd").encode(errors="replace")
+
+
+class _BoolLoader(BoolBinaryLoader):
+    def load(self, data: Any) -> Any:
+        return int(super().load(data))
+
+
+class _SumLoader(NumericBinaryLoader):
+    """The sum of bigints is a numeric."""
+
+    def load(self, data: Any) -> Any:
+        return int(super().load(data))

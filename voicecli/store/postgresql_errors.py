@@ -1,0 +1,60 @@
+"""What psycopg's errors mean to us, in words that tell neither the password nor what the store has in it."""
+
+from typing import Final
+
+import psycopg
+
+from voicecli.errors import StoreBusy, StoreFailed, StoreUnreachable
+
+_BUSY: Final = {
+    "55P03",  # lock_not_available
+    "40P01",  # deadlock_detected
+    "40001",  # serialization_failure
+    "57014",  # query_canceled: a statement_timeout of the server's
+}
+_AWAY: Final = {
+    "57P01",
+    "57P02",
+    "57P03",
+    "53300",
+    "25P03",
+    "25P04",
+}  # stops, starts, is full, has cut us off
+_HINTS: Final = {
+    "42501": "This user of the database lacks a right: voicecli help team lists the GRANTs.",
+    "42P01": "voicecli store migrate makes what is missing.",
+    "3F000": "voicecli store migrate makes what is missing.",
+    "42703": "voicecli store migrate makes what is missing.",
+    "25006": "It takes no changes: name the server that does (target_session_attrs=read-write).",
+}
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether there is no connection any more, or none to be had."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    state = error.sqlstate
+    return state is None or state.startswith("08") or state in _AWAY
+
+
+def as_store_failed(error: Exception, failure: str, advice: str, password: str | None) -> StoreFailed:
+    """Ours in its place. ``failure`` is a sentence without its end."""
+    words = f"{failure}: {reason(error, password)}."
+    if is_away(error):
+        return StoreUnreachable(words, hint="Is the server running, and can this machine reach it?")
+    state = getattr(error, "sqlstate", None)
+    if state in _BUSY:
+        return StoreBusy(words, hint="Try again a little later.")
+    return StoreFailed(words, hint=_HINTS.get(state or "", advice))
+
+
+def reason(error: Exception, password: str | None) -> str:
+    """As a clause."""
+    state = getattr(error, "sqlstate", None)
+    if not isinstance(error, psycopg.Error) or (state or "").startswith("22"):
+        return f"it has or gets a value that does not fit ({state or type(error).__name__})"
+    words = error.diag.message_primary or " ".join(str(error).split())
+    words = words.removeprefix("connection failed: ").rstrip(".")
+    if password and password in words:
+        return "the reason can't be shown, since it has the password in it"
+    return words or "the server gives no reason"
