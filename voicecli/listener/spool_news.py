@@ -25,10 +25,8 @@ class SpoolNews:
         self.state = state
         if state.reason is not None and not self._told_away:
             self._told_away = True
-            words = (
-                f"Warning: {state.reason} Events are kept on this machine until the store can be used again."
-            )
-            self._tell(WarningText(words))
+            meanwhile = "Events are kept on this machine until the store can be used again."
+            self._tell(WarningText(f"Warning: {state.reason} {meanwhile}"))
         elif state.reason is None and not state.waiting and self._is_news():
             brought_in = state.brought_in - self._told_brought_in
             which = counted(brought_in, "event that waited is", "events that waited are")
@@ -47,12 +45,6 @@ class SpoolNews:
         return self._told_away or self.state.brought_in > self._told_brought_in
 
     def _tell(self, words: str) -> None:
-        state = self.state
-        brought_in = state.brought_in - self._told_brought_in
-        record = {
-            "record": "spool",
-            "waiting": state.waiting,
-            "broughtIn": brought_in,
-            "reason": state.reason,
-        }
-        self._notify(words, record)
+        waiting, reason, brought_in = self.state
+        new = brought_in - self._told_brought_in
+        self._notify(words, {"record": "spool", "waiting": waiting, "broughtIn": new, "reason": reason})

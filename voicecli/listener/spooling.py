@@ -11,7 +11,7 @@ from voicecli.listener.event_keeper import Answer, FileKeeper, NumberedNote, Spo
 from voicecli.platforms.locks import Lock
 from voicecli.store import spool as spools
 from voicecli.store.engine import Store
-from voicecli.store.event_recording import KeptEvent, record_events, record_replies
+from voicecli.store.event_recording import KeptEvent, record_replies
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.spool import Note
@@ -57,7 +57,8 @@ class SpoolingKeeper:
         with self._lock:
             if self._store is not None:
                 with self._writing() as store:
-                    return [(*recorded,) for recorded in record_events(store, events)]
+                    failure = f"{store.name[:1].upper()}{store.name[1:]} can't be written"
+                    return [(*kept,) for kept in store.insert_events(events, failure=failure, advice="")]
             try:
                 if self._spool is None:
                     self._spool = FileKeeper(self._spool_place)

@@ -4,15 +4,14 @@ have two owners behind PgBouncer, and be free while its owner still works where 
 import secrets
 import threading
 import time
-from contextlib import suppress
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol, Self
 
 from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.platforms.locks import retry_within
 from voicecli.store.engine import StatementResult
 from voicecli.store.postgresql_clock import CLOCK
-
 
 SECONDS = 20.0  # that it lasts unless it is renewed
 RENEW_EVERY = 5.0  # seconds
