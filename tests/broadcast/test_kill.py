@@ -108,7 +108,8 @@ def killed(home: Path, *, rows: int, kills: int, seed: int, rare: tuple[str, ...
                 end = run.go_on(killed=run.kills < kills)
             assert end.code == 7, end.err  # as some are refused
             if listened:
-                wait_until(lambda: is_settled(machine))
+                wait_until(lambda: not sandbox.sandbox._delivery._tasks)  # all that it reports has arrived
+                check_outcomes(machine)
         run.check(people)
         check_results(machine, people)
     return run.kills
@@ -125,13 +126,13 @@ def check(tmp_path: Path, *, rows: int, kills: int, seed: int, rare: tuple[str, 
         lists += 1
 
 
-def is_settled(machine: Machine) -> bool:
-    """Whether the journal knows how each session of the sandbox ended."""
-    known = machine.broadcasts()[0]
-    assert machine.run("show", known).code == 0
+def check_outcomes(machine: Machine) -> None:
+    """The journal knows how each session of the sandbox ended, once somebody looks."""
+    assert machine.run("show", machine.broadcasts()[0]).code == 0
     outcomes = {row.session: row.outcome for row in machine.rows() if row.outcome}
-    ends = {session.session_id: session.status for session in [*machine.sandbox.sandbox.sessions]}
-    return outcomes == {session: None if status is None else status.value for session, status in ends.items()}
+    assert outcomes == {
+        session.session_id: str(session.status) for session in machine.sandbox.sandbox.sessions
+    }
 
 
 def check_results(machine: Machine, people: list[str]) -> None:

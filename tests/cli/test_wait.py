@@ -155,7 +155,7 @@ def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Ca
         assert listener.url
         with caller.under_way(SILENT, "Hello", "--wait", "--timeout", "3s", *options) as lost:
             told(lost, "Waiting for its summary")
-            assert caller(NUMBER, "Another", "--wait", *options).code == 0
+            assert caller(NUMBER, "Another", "--wait", "--message-id", "m-1").code == 0
             assert caller(SILENT_YET_PLACED, "Another", *options, "--timeout", "3s", "--wait").code == 0
             out, err = lost.communicate(timeout=DEADLINE)
     assert (lost.returncode, out) == (6, ""), err

@@ -14,7 +14,8 @@ from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import attempt_outcomes, pruning
 from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.attempts import FLOW_OUTLIVES, Attempts, attempts_where, sealed_flow
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.messages import voice_message
 
 ACCOUNT = AccountId("https://voice.8x8.com", "some_sub")
@@ -37,7 +38,7 @@ def taken_in(store: Store) -> list[Attempt]:
 
 
 def test_an_outcome_is_told_with_where_it_is_known_from(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         answered(store, begin(store))
         begin(store, "m-2")
         keep(tmp_path, event("VCS", "CALL_CONNECTED"))
@@ -55,7 +56,7 @@ def test_of_several_summaries_the_one_that_ended_last_counts(tmp_path: Path, ord
         event("VSS", "NO_ANSWER", endTime="2026-11-28T10:00:00Z"),
         event("VSS", "COMPLETED", endTime="2026-11-28T10:00:01Z"),
     )
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         answered(store, begin(store))
         for index in order:
             keep(tmp_path, told[index])
@@ -65,7 +66,7 @@ def test_of_several_summaries_the_one_that_ended_last_counts(tmp_path: Path, ord
 
 def test_a_summary_that_is_quicker_than_the_answer_is_not_missed(tmp_path: Path) -> None:
     """And it does not name the request: 8x8's samples have no clientRequestId."""
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         number = begin(store)
         keep(tmp_path, event("VSS", "BUSY"))
         keep(tmp_path, event("VSS", "BUSY", OTHER))
@@ -82,10 +83,10 @@ def test_a_summary_that_is_read_as_the_answer_comes_is_not_missed(
 
     def then_the_answer_comes(*arguments: Any) -> Iterator[tuple[str, Attempt]]:
         yield from lost(*arguments)
-        with Store(tmp_path) as another:
+        with SqliteStore(tmp_path) as another:
             answered(another, number)
 
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         number = begin(store)
         keep(tmp_path, event("VSS", "COMPLETED"))
         monkeypatch.setattr(attempt_outcomes, "_lost", then_the_answer_comes)
@@ -95,7 +96,7 @@ def test_a_summary_that_is_read_as_the_answer_comes_is_not_missed(
 
 
 def test_a_summary_tells_the_session_of_a_call_whose_answer_was_lost(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         for _ in range(2):
             Attempts(store, ACCOUNT).record_answer(begin(store), AttemptState.UNKNOWN)
         keep(tmp_path, event("VSS", "BUSY", clientRequestId="m-1"))
@@ -106,13 +107,13 @@ def test_a_summary_tells_the_session_of_a_call_whose_answer_was_lost(tmp_path: P
 
 def test_a_summary_from_before_a_call_left_is_not_its(tmp_path: Path) -> None:
     keep(tmp_path, event("VSS", "BUSY", clientRequestId="m-1"), ago=60)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         begin(store)
         assert [attempt.session_id for attempt in taken_in(store)] == [None]
 
 
 def test_the_flow_is_deleted_with_the_summary_or_long_after_its_time(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         for session, request_id in ((SESSION, "m-1"), (OTHER, "m-2"), ("s-3", "m-3")):
             answered(store, begin(store, request_id, asks="1"), session)
         with store.transaction() as transaction:
@@ -127,7 +128,7 @@ def test_the_flow_is_deleted_with_the_summary_or_long_after_its_time(tmp_path: P
 
 
 def test_what_is_pruned_was_read_before(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         answered(store, begin(store))
         keep(tmp_path, event("VSS", "BUSY"), ago=100)
         [placed] = (attempt.placed for attempt in attempts_where(store, ""))
@@ -137,6 +138,7 @@ def test_what_is_pruned_was_read_before(tmp_path: Path) -> None:
         assert [attempt.outcome for attempt in attempts_where(store, "")] == ["BUSY"]
 
 
+@pytest.mark.of_the_file
 @pytest.mark.parametrize(
     ("query", "index"),
     [
@@ -148,7 +150,7 @@ def test_what_is_pruned_was_read_before(tmp_path: Path) -> None:
     ],
 )
 def test_a_call_is_found_without_looking_at_all(tmp_path: Path, query: str, index: str) -> None:
-    with Store(tmp_path):
+    with SqliteStore(tmp_path):
         pass
     database = sqlite3.connect(tmp_path / "voicecli.sqlite3")
     plan = database.execute(f"EXPLAIN QUERY PLAN {query}", ("x",) * query.count("?")).fetchall()

@@ -20,10 +20,11 @@ from voicecli.store.attempts import (
     attempts_without_session,
     sealed_flow,
 )
+from voicecli.store.engine import Store
 from voicecli.store.guards import Guards, Once
 from voicecli.store.keys import fingerprint
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_text
 from voicecli.voice_api.messages import voice_message
 
@@ -44,7 +45,7 @@ def kept(store: Store) -> list[Attempt]:
 
 
 def test_a_call_is_kept_without_what_it_says(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         ours = calls(store)
         ours.record_answer(
             ours.begin(message("The code is 482913", message_id="m-1")), AttemptState.ACCEPTED, "s-1"
@@ -56,7 +57,7 @@ def test_a_call_is_kept_without_what_it_says(tmp_path: Path) -> None:
 
 
 def test_a_request_is_settled_either_way(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         ours = calls(store)
         first = ours.begin(message("one"))
         assert [call.state for call in kept(store)] == [AttemptState.SENDING]
@@ -67,7 +68,7 @@ def test_a_request_is_settled_either_way(tmp_path: Path) -> None:
 
 
 def test_the_session_of_a_lost_call_becomes_known(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         ours = calls(store)
         first, second = (ours.begin(message(message_id="m-1")) for _ in range(2))
         for number in (first, second):
@@ -79,10 +80,11 @@ def test_the_session_of_a_lost_call_becomes_known(tmp_path: Path) -> None:
     assert (call.state, call.session_id) == (AttemptState.UNKNOWN, None)
 
 
+@pytest.mark.of_the_file
 def test_two_stores_have_two_keys(tmp_path: Path) -> None:
     prints = []
     for name in ("one", "two"):
-        with Store(tmp_path / name) as store:
+        with SqliteStore(tmp_path / name) as store:
             prints.append(calls(store).fingerprints(message()))
             assert calls(store).fingerprints(message()) == prints[-1]
     assert prints[0] != prints[1]
@@ -102,7 +104,7 @@ FLOW = [
 
 
 def test_the_flow_of_a_call_that_asks_is_sealed(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         ours = calls(store)
         ours.begin(message(), asks="1,2", flow=FLOW, broadcast=3, line=7)
         ours.begin(message())
@@ -120,7 +122,7 @@ def test_the_flow_of_a_call_that_asks_is_sealed(tmp_path: Path) -> None:
 
 
 def test_a_call_is_found_by_what_is_known_of_it(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         ours = calls(store)
         number = ours.begin(message(message_id="m-1"))
         ours.begin(message(message_id="m-2", number="+33199001235"))
@@ -138,7 +140,7 @@ def test_a_call_is_found_by_what_is_known_of_it(tmp_path: Path) -> None:
 
 def test_a_session_that_a_summary_told_is_not_lost_to_the_answer(tmp_path: Path) -> None:
     """A 429, or no answer at all, does not undo what is known to have happened."""
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         ours = calls(store)
         number = ours.begin(message())
         ours.record_answer(number, AttemptState.ACCEPTED, "s-1")
@@ -148,13 +150,14 @@ def test_a_session_that_a_summary_told_is_not_lost_to_the_answer(tmp_path: Path)
         assert (call.state, call.session_id) == (AttemptState.ACCEPTED, "s-1")
 
 
+@pytest.mark.of_the_file
 def test_a_guard_of_before_holds_however_the_url_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spellings = ("https://voice.8x8.com", "https://voice.8x8.com/", "HTTPS://voice.wavecell.com//")
     with monkeypatch.context() as older:
         older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:3])
-        with Store(tmp_path) as store, store.transaction() as transaction:
+        with SqliteStore(tmp_path) as store, store.transaction() as transaction:
             for index, written in enumerate(spellings):
                 content = json.dumps([written, "some_sub", spoken_text(message(f"text {index}").callflow)])
                 transaction(
@@ -163,7 +166,7 @@ def test_a_guard_of_before_holds_however_the_url_was_written(
                     " VALUES (?, ?, 'some_sub', 'sending', ?, '', '', ?, ?)",
                     (now(), written, f"m-{index}", fingerprint(store, content.encode()), now() + 1_000_000),
                 )
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         guards = Guards(store, AccountId("https://voice.8x8.com", "some_sub"))
         for index in range(len(spellings)):
             with pytest.raises(PlacedBefore):

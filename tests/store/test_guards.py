@@ -15,8 +15,9 @@ from voicecli.platforms.identity import user_at_host
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import attempt_outcomes, pruning, runs
 from voicecli.store.attempts import Attempts
+from voicecli.store.engine import Store
 from voicecli.store.guards import Guards, Once
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api import event_fields
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import voice_message
@@ -100,7 +101,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Any:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         yield World(tmp_path, store)
 
 

@@ -14,7 +14,7 @@ from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.session import SessionRecord
 from voicecli.store import event_queries as stored_events, paging, pruning, session_queries as stored_sessions
 from voicecli.store.read_positions import last_event_number
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 NOW = 1 << 62  # later than anything
 
@@ -27,7 +27,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listed(home: Path, since: int = 0) -> list[str]:
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         return [
             one.session.id or one.session.client_request_id
             for one in stored_sessions.sessions(store, since=since)
@@ -35,7 +35,7 @@ def listed(home: Path, since: int = 0) -> list[str]:
 
 
 def found(home: Path, beginning: str) -> SessionRecord:
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         return stored_sessions.session(store, beginning)
 
 
@@ -45,7 +45,7 @@ def found(home: Path, beginning: str) -> SessionRecord:
 def test_events_come_in_the_order_in_which_they_arrived(tmp_path: Path) -> None:
     for ago in (50, 40, 30, 20, 10):
         keep(tmp_path, event("VCS", "CALL_INITIATED"), ago=ago)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert last_event_number(store) == 5
         assert [kept.id for kept in stored_events.events_since(store, 0)] == [1, 2, 3, 4, 5]
         middle = next(stored_events.events_after(store, 2))
@@ -57,7 +57,7 @@ def test_events_come_in_the_order_in_which_they_arrived(tmp_path: Path) -> None:
 def test_an_event_is_found_by_its_number_with_its_bytes(tmp_path: Path) -> None:
     body = b'{"eventType":"CALL_ACTION", "payload":{"sessionId":"s", "eventData":"7" }}'
     keep(tmp_path, body, reply="say, hangup")
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         kept = stored_events.find_event(store, 1)
         assert kept is not None
         assert (kept.body, kept.event.words, kept.reply) == (body, "digit 7", "say, hangup")
@@ -66,7 +66,7 @@ def test_an_event_is_found_by_its_number_with_its_bytes(tmp_path: Path) -> None:
 
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert last_event_number(store) == 0
         assert list(stored_events.newest_events(store)) == list(stored_sessions.sessions(store)) == []
         assert pruning.count_older(store, NOW) == (0, 0)
@@ -98,7 +98,7 @@ def test_since_counts_from_the_start(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "old", ago=100)
     place(tmp_path, AttemptState.ACCEPTED, "new", ago=50)
     keep_a_call(tmp_path, "seen", ago=40)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         [start, *_] = [
             one.session.start for one in stored_sessions.sessions(store) if one.session.id == "new"
         ]
@@ -185,7 +185,7 @@ def test_each_call_counts_once(tmp_path: Path) -> None:
     place(tmp_path, AttemptState.UNKNOWN, request_id="resolved", ago=1)
     keep(tmp_path, event("VSS", "BUSY", "resolved", clientRequestId="resolved"))
     place(tmp_path, AttemptState.UNKNOWN, request_id="in-doubt")
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         figures = stored_sessions.statistics(store, 0)
     assert figures.outcomes == {"COMPLETED": 1, "ERROR": 1, "BUSY": 1}
     assert (figures.ended, figures.answered, figures.open, figures.in_doubt) == (3, 1, 2, 1)
@@ -198,7 +198,7 @@ def test_a_later_summary_is_what_counts(tmp_path: Path) -> None:
     keep(tmp_path, event("VSS", "COMPLETED", endTime=later), ago=50)
     keep(tmp_path, event("VSS", "COMPLETED", OTHER, endTime=later), ago=100)
     keep(tmp_path, event("VSS", "NO_ANSWER", OTHER, endTime=earlier), ago=50)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert stored_sessions.statistics(store, 0).outcomes == {"COMPLETED": 2}
         middle = stored_events.events_of_session(store, OTHER)[0].received + 1
         assert stored_sessions.statistics(store, middle).outcomes == {"COMPLETED": 2}
@@ -207,7 +207,7 @@ def test_a_later_summary_is_what_counts(tmp_path: Path) -> None:
 
 def test_a_signal_ends_what_reads_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep_a_call(tmp_path)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         for read in (
             partial(stored_sessions.statistics, store, 0),
             lambda: next(stored_sessions.sessions(store)),
@@ -227,7 +227,7 @@ def test_what_is_older_is_deleted_and_nothing_else(tmp_path: Path) -> None:
         place(tmp_path, AttemptState.ACCEPTED, f"old-{number}", ago=1_000)
     keep_a_call(tmp_path, "new", ago=100)
     place(tmp_path, AttemptState.ACCEPTED, "new", ago=101)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         before = next(stored_sessions.sessions(store)).session.start
         assert pruning.count_older(store, before) == (20, 5)
         rests: list[float] = []
@@ -239,10 +239,11 @@ def test_what_is_older_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     assert listed(tmp_path) == ["new"]
 
 
+@pytest.mark.of_the_file
 def test_between_two_steps_others_can_write(tmp_path: Path) -> None:
     for number in range(4):
         keep_a_call(tmp_path, f"old-{number}", ago=1_000)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         for _ in pruning.prune(store, NOW):
             database = sqlite3.connect(tmp_path / "voicecli.sqlite3", timeout=0, isolation_level=None)
             database.execute("BEGIN IMMEDIATE")
@@ -250,11 +251,12 @@ def test_between_two_steps_others_can_write(tmp_path: Path) -> None:
             database.close()
 
 
+@pytest.mark.of_the_file
 def test_nothing_of_it_is_left_on_the_disk(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "s-1", ago=1_000, number="+33199007777")
     place(tmp_path, AttemptState.ACCEPTED, "s-1", number="+33199007777", ago=1_000)
     keep_a_call(tmp_path, "s-2")
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert b"33199007777" in content(tmp_path)
         list(pruning.prune(store, next(stored_sessions.sessions(store)).session.start))
         assert b"33199007777" not in content(tmp_path)
@@ -270,11 +272,11 @@ def test_a_summary_that_names_a_request_is_found(tmp_path: Path) -> None:
     keep(tmp_path, event("VSS", "BUSY", clientRequestId="mine-2"), ago=50)
     keep(tmp_path, event("VCS", "CALL_CONNECTED", "another", clientRequestId="mine"), ago=40)
     keep(tmp_path, event("VSS", "BUSY", OTHER, clientRequestId="mine"), ago=30)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert stored_events.session_of_request(store, "mine", after=0) == OTHER
         assert stored_events.session_of_request(store, "min", after=0) is None
         last = next(stored_events.newest_events(store)).id
         assert stored_events.session_of_request(store, "mine", after=last) is None
     keep(tmp_path, event("VSS", "BUSY", "late", clientRequestId="mine"), ago=5_000)  # the clock was set back
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert stored_events.session_of_request(store, "mine", after=last) == "late"

@@ -8,7 +8,8 @@ from past import NUMBER, OTHER, SESSION, SOURCE, event, keep, keep_a_call, place
 
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import event_queries as stored_events, pruning, unsubscribed
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.codes import Outcome
 
 NOW = 1 << 62  # later than anything
@@ -16,7 +17,7 @@ SOMEBODY = "+33199004321"
 
 
 def known(home: Path) -> set[str]:
-    with Store(home) as store:
+    with SqliteStore(home) as store:
         return unsubscribed.numbers(store)
 
 
@@ -89,7 +90,7 @@ def test_a_summary_that_comes_before_our_note_is_understood_later(tmp_path: Path
     assert known(tmp_path) == {NUMBER}
     place(tmp_path, AttemptState.UNKNOWN, request_id="request-2", number=SOMEBODY)
     assert known(tmp_path) == {NUMBER, SOMEBODY}
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert unsubscribed.allow(store, NUMBER)
         assert unsubscribed.numbers(store) == {SOMEBODY}
 
@@ -100,7 +101,7 @@ def test_of_several_summaries_the_first_moment_is_kept(tmp_path: Path) -> None:
     place(tmp_path, AttemptState.ACCEPTED, SESSION)
     keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED", OTHER), ago=50)
     assert known(tmp_path) == {NUMBER}
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert list(store.rows("SELECT session FROM unsubscribed")) == [(SESSION,)]
 
 
@@ -111,7 +112,7 @@ def test_of_several_summaries_the_first_moment_is_kept(tmp_path: Path) -> None:
 def test_a_person_can_allow_a_number_until_it_unsubscribes_again(tmp_path: Path, written: str) -> None:
     keep_a_call(tmp_path, SESSION, status="COMPLETED_UNSUBSCRIBED")
     keep_a_call(tmp_path, OTHER, status="COMPLETED_UNSUBSCRIBED", number=SOMEBODY)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert unsubscribed.allow(store, written)
         assert not unsubscribed.allow(store, written)
         assert not unsubscribed.allow(store, "")
@@ -127,7 +128,7 @@ def test_who_was_allowed_is_not_brought_back_by_one_who_read_before(
     people = unsubscribed._people
 
     def slow_people(store: Store, summary: object) -> set[str]:
-        with Store(tmp_path) as other:
+        with SqliteStore(tmp_path) as other:
             monkeypatch.setattr(unsubscribed, "_people", people)
             assert unsubscribed.allow(other, NUMBER)
         return people(store, summary)  # type: ignore[arg-type]
@@ -151,7 +152,7 @@ def test_who_unsubscribed_stays_known_when_the_events_are_deleted(tmp_path: Path
     keep_a_call(tmp_path, SESSION, status="COMPLETED_UNSUBSCRIBED", ago=100)
     place(tmp_path, AttemptState.ACCEPTED, OTHER, number=SOMEBODY, ago=90)
     keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT", OTHER), ago=80)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         assert sum(events for events, _ in pruning.prune(store, NOW)) == 5
         assert pruning.count_older(store, NOW) == (0, 0)
         assert unsubscribed.numbers(store) == {NUMBER, SOMEBODY}
@@ -162,7 +163,7 @@ def test_who_unsubscribed_stays_known_when_the_events_are_deleted(tmp_path: Path
 def test_what_comes_while_the_old_is_deleted_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "STEP", 1)
     keep_a_call(tmp_path, ago=100)
-    with Store(tmp_path) as store:
+    with SqliteStore(tmp_path) as store:
         steps = pruning.prune(store, NOW)
         next(steps)
         keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED", OTHER), ago=200)

@@ -62,10 +62,11 @@ class PostgresqlStore(engine.Store):
         try:
             [row] = self.rows(postgresql_schema.STATE)
         except StoreFailed as error:
-            hint = error.hint
+            words, hint = error.message, error.hint
             if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+                words = f"{self._sentence} has no store of voicecli in its schema {self._target.schema} yet."
                 hint = f"{_MIGRATE} makes it, once for a team."
-            raise ConfigurationError(error.message, hint=hint) from error
+            raise ConfigurationError(words, hint=hint) from error
         state = SchemaState(*row)
         check_key(state, self._key)
         if state.version < postgresql_schema.VERSION:

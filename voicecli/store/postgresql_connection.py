@@ -1,7 +1,6 @@
 """Connections to PostgreSQL: what the URL says, and how values go there and come back."""
 
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -9,9 +8,9 @@ from psycopg.types.bool import BoolBinaryLoader
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import StrDumperUnknown
 
+from voicecli import team_store
 from voicecli.errors import ConfigurationError
 
-DEFAULT_SCHEMA = "voicecli"
 _DEFAULTS = {
     "connect_timeout": "5",  # seconds
     "keepalives_idle": "15",
@@ -32,11 +31,8 @@ class Target(NamedTuple):
     def of(cls, url: str) -> Self:
         """Raises ConfigurationError."""
         try:
-            parts = urlsplit(url)
-            options = dict(parse_qsl(parts.query, keep_blank_values=True))
-            schema = options.pop("schema", DEFAULT_SCHEMA)
-            plain = urlunsplit(parts._replace(query=urlencode(options, quote_via=quote)))
-            given = {name: str(value) for name, value in conninfo_to_dict(plain).items()}
+            conninfo, schema = team_store.read_url(url)
+            given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
         except (ValueError, psycopg.Error):
             # Without what was raised: psycopg's words have the whole URL in them, with its password.
             raise ConfigurationError(

@@ -27,6 +27,10 @@ _HINTS: Final = {
     "42703": "voicecli store migrate makes what is missing.",
     "25006": "It takes no changes: name the server that does (target_session_attrs=read-write).",
 }
+_REFUSES: Final = "FATAL: "  # so a server says that it takes no connection
+_PASSING: Final = ("the database system is", "too many clients", "remaining connection slots")
+_LOOK_AT_SETTING: Final = "The server refuses: check user, password and database in VOICECLI_STORE."
+_LOOK_AT_SERVER: Final = "Is the server running, and can this machine reach it?"
 
 
 def is_away(error: BaseException) -> bool:
@@ -41,7 +45,8 @@ def as_store_failed(error: Exception, failure: str, advice: str, password: str |
     """Ours in its place. ``failure`` is a sentence without its end."""
     words = f"{failure}: {reason(error, password)}."
     if is_away(error):
-        return StoreUnreachable(words, hint="Is the server running, and can this machine reach it?")
+        refuses = _REFUSES in words and not any(passing in words for passing in _PASSING)
+        return StoreUnreachable(words, hint=_LOOK_AT_SETTING if refuses else _LOOK_AT_SERVER)
     state = getattr(error, "sqlstate", None)
     if state in _BUSY:
         return StoreBusy(words, hint="Try again a little later.")
@@ -53,7 +58,8 @@ def reason(error: Exception, password: str | None) -> str:
     state = getattr(error, "sqlstate", None)
     if not isinstance(error, psycopg.Error) or (state or "").startswith("22"):
         return f"it has or gets a value that does not fit ({state or type(error).__name__})"
-    words = error.diag.message_primary or " ".join(str(error).split())
+    # Below the first line are libpq's hints, and its further attempts.
+    words = error.diag.message_primary or " ".join(str(error).partition("\n")[0].split())
     words = words.removeprefix("connection failed: ").rstrip(".")
     if password and password in words:
         return "the reason can't be shown, since it has the password in it"
