@@ -15,7 +15,6 @@ from voicecli.store.event_recording import KeptEvent, record_replies
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.spool import Note
-from voicecli.store.sqlite import FILE
 
 WRITE_LIMIT = 1.5  # seconds for a commit in the shared store: a VCA waits for twice as long
 LOOK_EVERY = 0.25  # seconds
@@ -35,7 +34,7 @@ class SpoolingKeeper:
 
     def __init__(self, place: StorePlace, report: Callable[[SpoolState], None]) -> None:
         self._place = place
-        self._spool_place = StorePlace(place.local_folder / spools.FOLDER)
+        self._spool_place = spools.place_of_spool(place)
         self._report = report
         self._state = SpoolState(0, None, 0)
         self._is_told = False
@@ -142,7 +141,7 @@ class SpoolingKeeper:
 
     def _count(self) -> int:
         """How many events wait, by whichever listener they were spooled."""
-        if not (self._spool_place.folder / FILE).exists():
+        if not spools.is_there(self._spool_place):
             return 0
         with suppress(VoicecliError), open_store(self._spool_place, accept_newer=True) as spool:
             return spools.count_spooled(spool)

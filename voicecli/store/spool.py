@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from voicecli.store.engine import Store
 from voicecli.store.event_recording import KeptEvent, record_events, record_replies
-
-FOLDER = "spool"  # in the folder of this machine's own
+from voicecli.store.location import StorePlace
+from voicecli.store.sqlite import FILE
 
 
 class Note(NamedTuple):
@@ -31,6 +31,16 @@ class SpooledEvent(NamedTuple):
     def note(self) -> Note | None:
         reply = self.event.reply
         return None if reply is None else Note(reply, self.remark, self.event.session, self.event.identity)
+
+
+def place_of_spool(place: StorePlace) -> StorePlace:
+    """Where the spool is of a shared store: each has one of its own on a machine."""
+    return StorePlace(place.local_folder / "spool")
+
+
+def is_there(place: StorePlace) -> bool:
+    """Whether there is a spool in this place, without making one."""
+    return (place.folder / FILE).exists()
 
 
 def count_spooled(spool: Store) -> int:
