@@ -1,6 +1,7 @@
 """The PostgreSQL server that all tests of a run share, in whichever worker they are: the first that needs it
 starts it, the last stops it. Each test has a database of its own."""
 
+import base64
 import fcntl
 import itertools
 import os
@@ -32,6 +33,12 @@ class SharedServer(postgresql_server.Server):
     def place(self, folder: Path, database: str) -> StorePlace:
         """Where a machine's store is whose own folder that is."""
         return StorePlace(folder, self.url(database), KEY)
+
+
+def environment(place: StorePlace) -> dict[str, str]:
+    """The settings of a machine whose store is there."""
+    key = base64.urlsafe_b64encode(place.key or b"").decode()
+    return {"VOICECLI_STORE": place.url or "", "VOICECLI_STORE_KEY": key, "VOICECLI_HOME": str(place.folder)}
 
 
 @contextmanager

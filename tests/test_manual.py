@@ -17,7 +17,9 @@ from typing import Any
 
 import forked
 import in_process
+import postgresql_server
 import pytest
+import shared_postgresql
 from conftest import DEADLINE, RunningSandbox
 from past import keep_a_call
 from running_listener import TOKEN, listening
@@ -63,6 +65,8 @@ ANSWERS = {  # part of what a block prints, by what is in it
     "logs export": '"file": "calls.csv"',
     "api GET": '"webhooks": [',
     "voicecli doctor": "A call with --wait would work.",
+    "voicecli store migrate": "The store was made: PostgreSQL database ",
+    "voicecli store copy": "all rows were compared",
 }
 
 
@@ -110,7 +114,24 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, application: str) -> Iterator[Machine]:
+def settings_of_a_team(page: str, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """What the page on teams needs: a server, as its administrator and a machine of the team see it. In a
+    shell the page makes the database itself."""
+    if page != "team":
+        return {}
+    server = request.getfixturevalue("postgresql")
+    is_made = "shell" in request.fixturenames
+    place = server.place(tmp_path / "home", "voicecli" if is_made else server.new_database("template0"))
+    administrator = {
+        "PGHOST": str(server.folder),
+        "PGPORT": str(postgresql_server.PORT),
+        "PGUSER": "postgres",
+    }
+    return {**shared_postgresql.environment(place), **administrator}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, application: str, settings_of_a_team: dict[str, str]) -> Iterator[Machine]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -127,6 +148,7 @@ def machine(tmp_path: Path, application: str) -> Iterator[Machine]:
                 "WEBHOOK_AUTH_TOKEN": TOKEN,
                 "VOICECLI_HOME": str(tmp_path / "home"),
                 "PORT": port,
+                **settings_of_a_team,
             },
         )
 
@@ -199,7 +221,10 @@ def test_every_command_of_a_page_works_in_a_shell(page: str, shell: Machine) -> 
     for block in map(shell.local, blocks(page)):
         if is_server(block):
             start_and_stop(block, shell)
-        elif all(shutil.which(name) for name in re.findall(r"(?:^|\| )(jq|parallel) ", block, re.MULTILINE)):
+        elif all(
+            shutil.which(name)
+            for name in re.findall(r"(?:^|\| )(jq|parallel|createuser|psql|pg_dump) ", block, re.MULTILINE)
+        ):
             run_in_shell(block, shell)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import shared_postgresql
 from conftest import NUMBER, Program, RunningSandbox, wait_until
 from past import SESSION, keep_a_call
 from running_listener import TOKEN, listening
@@ -18,6 +19,7 @@ from voicecli.listener.webhook_troubles import WebhookNews
 from voicecli.output.event_rows import CallRow
 from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES, with_former_names
 from voicecli.sessions.session import Session
+from voicecli.store.location import StorePlace
 
 FORMER = {old: new for names in FORMER_NAMES.values() for old, new in names.items()}
 
@@ -92,6 +94,14 @@ def test_looking_back(run: Program, tmp_path: Path) -> None:
     check("stats", run("stats", "--json").json)
     check("config", run("config", "--json").json)
     check("prune", run("prune", "--older-than", "30d", "--json").json)
+
+
+def test_stores(run: Program, team: StorePlace, tmp_path: Path) -> None:
+    env = shared_postgresql.environment(team)
+    keep_a_call(tmp_path / "home")
+    check("store key", run("store", "key", "--json").json)
+    check("store migrate", run("store", "migrate", "--json", env=env).json)
+    check("store copy", run("store", "copy", "--json", env=env).json)
 
 
 def test_the_others(run: Program, own_sandbox: RunningSandbox) -> None:

@@ -106,7 +106,7 @@ def test_where_locks_do_not_work_nothing_is_sent_that_must_not_be_sent_twice(
         assert done.code == 3
         assert f"({reason}): the same call could be placed twice" in done.error["message"]
     assert len(sandbox.sandbox.requested) == before
-    found = check_store(StorePlace(Path(os.environ["VOICECLI_HOME"])))
+    [found] = check_store(StorePlace(Path(os.environ["VOICECLI_HOME"])))
     assert found.state == "failed"
     assert reason in found.words
     assert run("call", NUMBER, "hi", env=sandbox.environment).code == 0

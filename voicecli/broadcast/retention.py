@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -61,6 +61,21 @@ def count_old(store: Store, before: int) -> Deleted:
     return Deleted(*stored.count_older(store, before), delete_old_broadcasts(store, before, dry_run=True))
 
 
+@contextmanager
+def alone(store: Store) -> Iterator[None]:
+    """Inside, no other machine of a team deletes what is old. Raises InUse where one does so now."""
+    lock = store.take_lock("prune") if store.is_shared else None
+    if store.is_shared and lock is None:
+        raise InUse(
+            "Another machine of the team deletes what is old just now.", hint="Try again when it is done."
+        )
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.close()
+
+
 def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.sleep) -> Iterator[Deleted]:
     """Delete broadcasts, events and calls that are older, and give after each small step how much it is so
     far. ``rest`` gets the seconds that a step took. Raises StoreFailed."""
@@ -72,10 +87,10 @@ def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.s
 
 def prune_in_background(place: StorePlace, keep: timedelta, over: threading.Event) -> str:
     """Delete what is older than ``keep``, through a connection of its own, until ``over`` is set; what was
-    deleted, in words. Raises StoreFailed."""
+    deleted, in words. Nothing is where another machine of a team does so. Raises StoreFailed."""
     before = datetime.now(UTC).astimezone() - keep
     deleted = Deleted()
-    with open_store(place) as store:
+    with open_store(place) as store, suppress(InUse), alone(store):
         for so_far in prune(store, microseconds(before), rest=lambda worked: over.wait(worked * REST)):
             deleted = so_far
             if over.is_set():

@@ -21,6 +21,7 @@ from voicecli.errors import (
     StoreFailed,
     StoreUnreachable,
     VoicecliError,
+    is_store_unreachable,
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import Attempts, attempt_of_session
@@ -265,12 +266,16 @@ class Placer:
                     guards = Guards(store, self._account.identity)
                     number = guards.claim(request, once, asks=asks, flow=flow, run=of_run)
         except ConfigurationError as error:
-            if self._needs_store:
+            if self._needs_store or self._is_set_up_wrongly(error):
                 raise
             self._warn(f"{trouble}. {error.message.removesuffix(_NOTHING_SENT)}")
             return None
         self._numbers[request.client_request_id] = number
         return store, number, newest
+
+    def _is_set_up_wrongly(self, error: ConfigurationError) -> bool:
+        """Whether a team's store can't be used though the database is there: with another key, say."""
+        return self.store.is_shared and not isinstance(error.__cause__, StoreFailed)
 
     @property
     def _needs_store(self) -> bool:
@@ -283,6 +288,10 @@ class Placer:
             yield
         except StoreFailed as error:
             raise ConfigurationError(f"{error.message}{_NOTHING_SENT}", hint=error.hint) from error
+        except ConfigurationError as error:
+            if is_store_unreachable(error):
+                error.message += _NOTHING_SENT
+            raise
 
     @contextmanager
     def _warn_of(self, trouble: str) -> Iterator[None]:

@@ -1,10 +1,9 @@
 """All checks, in the order in which one builds on the other."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
 
 from voicecli.checks.account import check_account
-from voicecli.checks.finding import Finding, failed
+from voicecli.checks.finding import Finding, failed, skipped
 from voicecli.checks.public_access import check_public_access
 from voicecli.checks.store import check_store
 from voicecli.errors import VoicecliError
@@ -36,10 +35,19 @@ async def checkup(
         webhooks = error
     async for finding in iterate_in_thread(check_account(client, webhooks, source=source, voice=voice)):
         yield finding
+    usable = True
+    if store.is_shared:  # a listener can't begin without it
+        async for finding in iterate_in_thread(check_store(store)):
+            usable = usable and finding.error is None
+            yield finding
     if isinstance(plan, VoicecliError):
         yield failed("public URL", plan)
+    elif not usable:
+        yield skipped("public URL", "The store can't be used.")
     else:
         set_now = None if isinstance(webhooks, VoicecliError) else webhooks
         async for finding in check_public_access(registration, plan, set_now, notify):
             yield finding
-    yield await in_daemon_thread(partial(check_store, store))
+    if not store.is_shared:
+        async for finding in iterate_in_thread(check_store(store)):
+            yield finding

@@ -42,9 +42,10 @@ def prune(
         if dry_run:
             deleted = retention.count_old(store, before)
         else:
-            for deleted in retention.prune(store, before):
-                interrupts.check()
-                context.output.progress(f"Deleted {deleted}")
+            with retention.alone(store):
+                for deleted in retention.prune(store, before):
+                    interrupts.check()
+                    context.output.progress(f"Deleted {deleted}")
     data = {"before": iso(before), **deleted._asdict(), "deleted": not dry_run}
     words = f"{'Would delete' if dry_run else 'Deleted'} {deleted} from before {local_time(before)}"
     context.output.result(words, data, happened=not dry_run)

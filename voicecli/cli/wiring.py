@@ -53,6 +53,13 @@ def store_place(settings: "Settings") -> "StorePlace":
     return StorePlace(folder, url, key)
 
 
+def team_place(context: Context) -> "StorePlace":
+    """Where the team's store is. Raises what ``store_place`` raises, and ConfigurationError without one."""
+    settings = context.settings({})
+    settings.require("store")
+    return store_place(settings)
+
+
 def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
     """For the commands that look after a subaccount, and not place calls."""
     settings = context.settings({}) if settings is None else settings

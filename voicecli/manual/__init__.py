@@ -12,6 +12,7 @@ TOPICS = (
     "alerts",
     "listening",
     "service",
+    "team",
     "handlers",
     "trying",
     "windows",

@@ -60,6 +60,8 @@ DOCUMENTS: Mapping[str, str] = {
     "config": "settings.variable settings.value settings.origin settings.file settings.problem files.origin "
     "files.file files.read",
     "store key": "key",
+    "store migrate": "store formerVersion version",
+    "store copy": "store copied.kind copied.rows copied.added copied.updated copied.different unfinished",
     "doctor": "ok exitCode checks.check checks.state checks.words checks.hint",
     "sessions": _SESSION,
     "sessions ID": f"{_SESSION} legs events",

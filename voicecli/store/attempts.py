@@ -83,7 +83,7 @@ class Attempts:
         if flow is not None:
             from voicecli.store import sealing
 
-            context = _identity(placed, *self._account, request.client_request_id)
+            context = sealing_context(placed, *self._account, request.client_request_id)
             sealed = sealing.seal(self._store, json.dumps(list(flow)).encode(), context)
         return (
             placed,
@@ -168,7 +168,7 @@ def _answer_until(placed: int, flow: "Sequence[Action]") -> int | None:
     return placed + round(longest_until_answered(flow) * 1e6)
 
 
-def _identity(placed: int, service: str, subaccount: str, client_request_id: str) -> bytes:
+def sealing_context(placed: int, service: str, subaccount: str, client_request_id: str) -> bytes:
     """What makes a row this one: what is sealed in it can't be moved to another."""
     return json.dumps(["calls", placed, service, subaccount, client_request_id]).encode()
 
@@ -250,7 +250,7 @@ def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
     for sealed, *identity in store.rows(query, (attempt.id,)):
         from voicecli.store import sealing
 
-        flow: Sequence[Action] = json.loads(sealing.unseal(store, sealed, _identity(*identity)))
+        flow: Sequence[Action] = json.loads(sealing.unseal(store, sealed, sealing_context(*identity)))
         return flow
     return None
 

@@ -1,7 +1,14 @@
 """Opens the store, whichever engine it has: nothing else asks which one that is."""
 
+from typing import TYPE_CHECKING
+
+from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
+
+if TYPE_CHECKING:
+    from voicecli.store.postgresql_examination import Examination
+    from voicecli.store.postgresql_migrating import Migrated
 
 
 def open_store(place: StorePlace, *, accept_newer: bool = False) -> Store:
@@ -9,9 +16,42 @@ def open_store(place: StorePlace, *, accept_newer: bool = False) -> Store:
     that a newer voicecli has made or migrated, unless ``accept_newer``: a listener that was running before
     goes on, since migrations only add."""
     if place.is_shared:
+        _require_driver()
         from voicecli.store.postgresql import PostgresqlStore
 
         return PostgresqlStore(place, accept_newer=accept_newer)
     from voicecli.store.sqlite import SqliteStore
 
     return SqliteStore(place.folder, accept_newer=accept_newer)
+
+
+def migrate_store(place: StorePlace) -> "Migrated":
+    """Make the tables of a shared store, or bring them up to date; a file needs no such thing. Raises
+    ConfigurationError."""
+    _require_driver()
+    from voicecli.store.postgresql_migrating import migrate
+
+    try:
+        return migrate(place)
+    except StoreFailed as error:
+        raise ConfigurationError(error.message, hint=error.hint) from error
+
+
+def examine_database(place: StorePlace) -> "Examination":
+    """What a shared store's database is, and what it allows. Raises ConfigurationError and StoreFailed."""
+    _require_driver()
+    from voicecli.store.postgresql_examination import examine
+
+    return examine(place)
+
+
+def _require_driver() -> None:
+    """Raises ConfigurationError."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise ConfigurationError(
+            f"PostgreSQL's driver can't be used: {' '.join(str(error).split())}.",
+            hint="Install it beside voicecli: pip install 'psycopg[binary]', or pipx inject voicecli "
+            "'psycopg[binary]'.",
+        ) from error

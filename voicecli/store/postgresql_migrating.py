@@ -27,8 +27,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class Migrated(NamedTuple):
-    """What became of it: the versions before (None: there was nothing) and after."""
+    """What became of it: which one it is, and the versions before (None: there was nothing) and after."""
 
+    name: str
     before: int | None
     after: int
 
@@ -48,7 +49,7 @@ def migrate(place: StorePlace) -> Migrated:
             before = None if state is None else state.version
             if before is None or before < VERSION:
                 _bring_up_to_date(db, target, before, key)
-            return Migrated(before, max(before or 0, VERSION))
+            return Migrated(f"{target.name}, schema {target.schema}", before, max(before or 0, VERSION))
     except psycopg.Error as error:
         failure = f"The {target.name} can't be brought up to date"
         raise as_store_failed(error, failure, "", target.password) from error
@@ -56,7 +57,9 @@ def migrate(place: StorePlace) -> Migrated:
 
 def _state(db: Connection, target: Target) -> SchemaState | None:
     """None where there is no store yet. Raises ConfigurationError where its place is taken."""
-    query = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+    query = (
+        "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s"
+    )
     there = {name for (name,) in db.execute(query, (target.schema,))} & set(TABLES)
     if "voicecli_schema" in there:
         [row] = db.execute(translate(STATE, target.quoted_schema)).fetchall()

@@ -33,7 +33,7 @@ def numbers(store: Store) -> set[str]:
     """All who are not to be called (E.164)."""
     update(store)
     everybody = store.rows("SELECT destination FROM unsubscribed")
-    return {number for (number,) in everybody if number.startswith("+")}
+    return {number for (number,) in everybody if is_number(number)}
 
 
 def first_unsubscribed(store: Store, people: Iterable[str]) -> str | None:
@@ -52,6 +52,11 @@ def add(store: Store, number: str, *, since: int, session: str) -> None:
     may not say who it was. For one who is known, the first time stays."""
     with store.transaction() as transaction:
         transaction(_INSERT, (number, since, session))
+
+
+def is_number(destination: str) -> bool:
+    """Whether it is known whom it stands for."""
+    return destination.startswith("+")
 
 
 def allow(store: Store, number: str) -> bool:
@@ -82,15 +87,12 @@ def _try_update(store: Store) -> bool:
         return _record(store, transaction, summaries, seen, max(seen, newest))
 
 
-def update_within(store: Store, transaction: Transaction) -> None:
-    """``update`` within a transaction."""
+def update_within(store: Store, transaction: Transaction) -> list[tuple[str, int, str]]:
+    """``update`` within a transaction: whom the summaries are about, when they came, and their sessions."""
     seen, newest = read_position(store, _READER), last_event_number(store)
-    _record(store, transaction, _summaries(store, seen, newest), seen, max(seen, newest))
-
-
-def skip_to(store: Store, transaction: Transaction, event: int) -> None:
-    """Within a transaction: the events up to this one are not read, since whom they are about is known."""
-    advance(store, transaction, _READER, read_position(store, _READER), event)
+    summaries = _summaries(store, seen, newest)
+    _record(store, transaction, summaries, seen, max(seen, newest))
+    return [(one, summary.received, summary.session) for summary in summaries for one in summary.people]
 
 
 def _record(

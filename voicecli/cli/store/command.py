@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "key": "Make the key that all machines of a team need beside their database.",
+    "migrate": "Make the tables of a team's store in its database, or bring them up to date.",
+    "copy": "Copy what this machine has stored in its file into the team's database.",
 }
 """Each is a function in the module of its name, whose help begins so."""
 READ_NO_SETTINGS = {"key"}
 HELP = "Set up a store that the machines of a team share, in a PostgreSQL database."
 EXAMPLES = """\
 voicecli store key
-voicecli store key > team.key
-voicecli store key --json
+(umask 077 && voicecli store key > team.key)
+voicecli store migrate
+voicecli store copy
 """
 
 

@@ -1,0 +1,159 @@
+"""``voicecli store``, and what ``doctor`` and ``prune`` do with the store of a team."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+import postgresql_server
+import pytest
+from conftest import Program, RunningSandbox
+from past import keep_a_call
+from running_listener import public_access
+from shared_postgresql import SharedServer, environment
+
+from voicecli import clock
+from voicecli.broadcast.retention import prune_in_background
+from voicecli.checks import store as store_checks
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import migrate_store, open_store
+
+OF_DATABASE = list(store_checks.OF_DATABASE)
+
+
+@pytest.fixture
+def empty(postgresql: SharedServer, tmp_path: Path) -> StorePlace:
+    """A database with nothing in it."""
+    return postgresql.place(tmp_path / "home", postgresql.new_database("template0"))
+
+
+def test_migrate_says_what_it_did(run: Program, empty: StorePlace) -> None:
+    env = environment(empty)
+    before = run("sessions", env=env)
+    assert (before.code, "Hint: voicecli store migrate makes it" in before.err) == (3, True)
+    made = run("store", "migrate", env=env)
+    assert made.out.startswith("The store was made: PostgreSQL database ")
+    assert run("sessions", env=env).code == 0
+    again = run("store", "migrate", env=env)
+    assert again.out.startswith("There is nothing to do: PostgreSQL database ")
+    other_key = {"VOICECLI_STORE_KEY": "A" * 43}
+    for command in (("store", "migrate"), ("sessions",)):
+        refused = run(*command, env={**env, **other_key})
+        assert (refused.code, refused.err.partition("\n")[0]) == (3, "Error: The team's key is another one.")
+
+
+def test_of_machines_that_migrate_at_once_one_does(empty: StorePlace) -> None:
+    with ThreadPoolExecutor(4) as machines:
+        done = [*machines.map(migrate_store, [empty] * 4)]
+    assert sorted(one.before or 0 for one in done) == [0] + [done[0].after] * 3
+
+
+def test_without_a_database_there_is_nothing_to_migrate(run: Program) -> None:
+    for command in ("migrate", "copy"):
+        done = run("store", command)
+        assert (done.code, "VOICECLI_STORE" in done.err) == (3, True)
+
+
+def test_copy_tells_how_much_there_was(run: Program, team: StorePlace) -> None:
+    keep_a_call(team.folder)
+    env = environment(team)
+    done = run("store", "copy", env=env)
+    assert (done.code, done.err) == (0, "")
+    rows = [line.split() for line in done.out.splitlines()[:-1]]
+    assert ["events", "4", "4"] in rows
+    assert done.out.splitlines()[-1].startswith("Copied 4 rows into the PostgreSQL database ")
+    again = run("store", "copy", env=env)
+    assert ["events", "4", "0", "4", "were", "there"] in [line.split() for line in again.out.splitlines()]
+    assert run("stats", "--json", env=env).json["ended"] == 1
+
+
+@pytest.fixture
+def checks(run: Program, own_sandbox: RunningSandbox) -> "Checks":
+    return Checks(run, own_sandbox)
+
+
+class Checks:
+    """What doctor finds of a database, by check."""
+
+    def __init__(self, run: Program, sandbox: RunningSandbox) -> None:
+        self._run, self._env = run, sandbox.environment
+
+    def __call__(self, place: StorePlace, **more: str) -> tuple[int, dict[str, dict[str, str]]]:
+        done = self._run(
+            "doctor", "--json", *public_access(), env={**self._env, **environment(place), **more}
+        )
+        found = {check["check"]: check for check in done.json["checks"]}
+        return done.code, {check: found[check] for check in [*OF_DATABASE, "public URL"]}
+
+
+def test_doctor_looks_at_the_database(checks: Checks, team: StorePlace) -> None:
+    code, found = checks(team)
+    assert (code, {check["state"] for check in found.values()}) == (0, {"ok"})
+    assert "answers: PostgreSQL " in found["database"]["words"]
+    assert "(LISTEN)" in found["pooler"]["words"]
+
+
+def test_doctor_knows_a_pooler(
+    checks: Checks, team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not postgresql_server.Bouncer.is_there():
+        pytest.skip("there is no PgBouncer")
+    monkeypatch.setattr(store_checks, "TRIAL", 0.3)
+    with postgresql_server.pooling(postgresql) as bouncer:
+        name = (team.url or "").partition("@/")[2].partition("?")[0]
+        code, found = checks(team._replace(url=bouncer.url(name)))
+    assert (code, {check["state"] for check in found.values()}) == (0, {"ok"})
+    assert "as behind PgBouncer" in found["pooler"]["words"]
+
+
+def test_doctor_names_each_right_that_is_missing(
+    checks: Checks, team: StorePlace, postgresql: SharedServer
+) -> None:
+    database = (team.url or "").partition("@/")[2].partition("?")[0]
+    user = f"little_{database}"
+    grants = (
+        f"CREATE USER {user}",
+        f"GRANT USAGE ON SCHEMA voicecli TO {user}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA voicecli TO {user}",
+        f"REVOKE INSERT, UPDATE, DELETE ON voicecli.voicecli_schema FROM {user}",
+    )
+    for statement in grants:
+        postgresql.execute(statement, database)
+    little = team._replace(url=(team.url or "").replace("postgres@", f"{user}@"))
+    assert checks(little)[0] == 0
+    postgresql.execute(f"REVOKE UPDATE, DELETE ON voicecli.events, voicecli.calls FROM {user}", database)
+    code, found = checks(little)
+    assert code == 3
+    wanted = f"GRANT UPDATE, DELETE ON voicecli.calls, voicecli.events TO {user};"
+    assert (found["grants"]["state"], wanted in found["grants"]["hint"]) == ("failed", True)
+    assert found["public URL"]["state"] == "skipped"
+
+
+def test_doctor_tells_a_wrong_key_and_a_database_that_is_away(checks: Checks, team: StorePlace) -> None:
+    code, found = checks(team._replace(key=bytes(32)))
+    assert (code, found["store"]["words"]) == (3, "The team's key is another one.")
+    code, found = checks(team._replace(url="postgresql://voicecli@127.0.0.1:9/calls"))
+    assert (code, [found[check]["state"] for check in OF_DATABASE]) == (3, ["failed", *["skipped"] * 4])
+
+
+def test_doctor_tells_clocks_apart(checks: Checks, team: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from voicecli.store import postgresql_examination  # not at the top: psycopg may not be there
+
+    now = clock.now
+    monkeypatch.setattr(postgresql_examination.clock, "now", lambda: now() - 7_000_000)
+    _, found = checks(team)
+    assert found["store clock"]["state"] == "warning"
+    assert "This machine's clock is 7 s behind the database's." in found["store clock"]["words"]
+
+
+def test_one_machine_at_a_time_deletes(run: Program, team: StorePlace) -> None:
+    prune = ("prune", "--older-than", "30d")
+    with open_store(team) as other:
+        lock = other.take_lock("prune")
+        assert lock is not None
+        with closing(lock):
+            refused = run(*prune, env=environment(team))
+            assert (refused.code, "Another machine of the team" in refused.err) == (3, True)
+            assert prune_in_background(team, timedelta(days=30), Event()) == ""
+        assert run(*prune, env=environment(team)).code == 0

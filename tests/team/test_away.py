@@ -1,0 +1,80 @@
+"""The database is away, or the answer to a commit is lost: whoever needs the store refuses, and what may have
+been written counts as unknown. Nothing is placed twice."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from conftest import NUMBER, Finished, RunningSandbox, voicecli
+from machines import Machine
+
+from voicecli.store.postgresql import PostgresqlStore
+
+Machines = Callable[[str], Machine]
+BUSY = "+33199000486"
+
+
+def call(machine: Machine, *arguments: str) -> Finished:
+    return voicecli("call", *arguments, env=machine.env)
+
+
+@contextmanager
+def losing_commit(number: int, *, is_done: bool) -> Iterator[None]:
+    """Inside, the connection breaks at the commit with this number, before or after it was done."""
+    commit, commits = PostgresqlStore._commit, 0
+
+    def lose(store: PostgresqlStore, db: psycopg.Connection[tuple[object, ...]]) -> None:
+        nonlocal commits
+        commits += 1
+        if is_done or commits != number:
+            commit(store, db)
+        if commits == number:
+            db.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PostgresqlStore, "_commit", lose)
+        yield
+    assert commits >= number
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_where_the_answer_to_a_claim_is_lost_nothing_is_sent_and_the_guard_is_not_free(
+    machines: Machines, own_sandbox: RunningSandbox, is_done: bool
+) -> None:
+    """It may be written: then nobody knows whether the call was placed."""
+    with losing_commit(1, is_done=is_done):
+        done = call(machines("a"), NUMBER, "Hello", "--once")
+    assert (done.code, done.out) == (3, "")
+    assert "Nothing was sent." in done.err
+    assert not own_sandbox.sandbox.requested
+    again = call(machines("b"), NUMBER, "Hello", "--once", "--json")
+    if is_done:
+        assert (again.code, again.error["earlier"]) == (9, "unknown")
+    assert len(own_sandbox.sandbox.requested) == (0 if is_done else 1)
+
+
+def test_a_call_that_was_placed_is_told_whatever_happens_to_its_record(
+    machines: Machines, own_sandbox: RunningSandbox
+) -> None:
+    """The first commit is that of the request, the others are those of its answer."""
+    machine = machines("a")
+    with losing_commit(2, is_done=False):
+        done = call(machine, NUMBER, "Hello", "--once", "-q")
+    assert (done.code, done.err) == (0, ""), "it was written once more"
+    assert call(machine, NUMBER, "Hello", "--once").code == 9
+    with losing_commit(2, is_done=False), losing_commit(3, is_done=False):
+        done = call(machine, BUSY, "Hello")
+    assert done.code == 0
+    assert "will not know the session of this call" in done.err
+    assert len(own_sandbox.sandbox.requested) == 2
+
+
+def test_a_plain_call_with_another_key_is_refused(machines: Machines, own_sandbox: RunningSandbox) -> None:
+    """It is set up wrongly, which would not be noticed for long if it went on."""
+    machine = machines("a")
+    machine.env = {**machine.env, "VOICECLI_STORE_KEY": "A" * 43}
+    done = call(machine, NUMBER, "Hello")
+    assert (done.code, done.out) == (3, "")
+    assert not own_sandbox.sandbox.requested

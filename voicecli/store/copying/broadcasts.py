@@ -1,0 +1,159 @@
+"""Copies broadcasts, one after the other, each with its rows."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+
+from voicecli.errors import VoicecliError
+from voicecli.store import broadcasts, sealing
+from voicecli.store.broadcasts import BroadcastState, RowState
+from voicecli.store.copying.kinds import Copied, Copying, Kind, Row, as_kept
+from voicecli.store.engine import Store, Transaction
+
+BROADCASTS = Kind(
+    "broadcasts",
+    "broadcasts",
+    ("id",),
+    (
+        *("created", "base_url", "subaccount", "file", "fingerprint", "part", "parts", "options"),
+        *("state", "sealed"),
+    ),
+    "number",
+    later=("state", "sealed"),
+)
+INTERRUPTED = "it was interrupted"  # as in broadcast_journal
+_CHANGES = (*("state", "attempts", "changed", "session", "outcome", "digits", "seconds", "reason", "bridge"),)
+ROWS = Kind(
+    "broadcast rows",
+    "broadcast_rows",
+    ("broadcast", "line"),
+    ("destination", *_CHANGES),
+    "line",
+    later=_CHANGES,
+)
+
+
+class CopyingBroadcasts:
+    """Copies all broadcasts. ``numbers`` are those that they have there, by those of the source."""
+
+    def __init__(self, source: Store, target: Store, notify: Callable[[Copied], None]) -> None:
+        self._source, self._target, self._notify = source, target, notify
+        self._copied: list[Copying] = []
+        self.numbers: dict[int, int] = {}
+
+    def copy(self) -> list[Copied]:
+        """Raises StoreFailed, and InUse where somebody works there on one that was copied before."""
+        totals = {kind.name: Copied(kind.name) for kind in (BROADCASTS, ROWS)}
+        for number, row in _broadcasts(self._source):
+            before = totals.copy()
+            with closing(broadcasts.take_lock(self._target, row[0])):
+                for copied in self._copy_one(number, row):
+                    totals[copied.kind] = before[copied.kind].plus(copied)
+                    self._notify(totals[copied.kind])
+        return list(totals.values())
+
+    def compare(self) -> dict[str, int]:
+        """How many differ, by the name of the kind. Raises StoreFailed."""
+        different = Counter[str]()
+        for copying in self._copied:
+            different[copying.kind.name] += copying.compare()
+        return different
+
+    def _copy_one(self, theirs: int, row: Row) -> Iterator[Copied]:
+        copying = CopyingBroadcast(row, self._source, self._target)
+        yield from copying.copy()
+        query = "SELECT number, state FROM broadcasts WHERE id = ?"
+        [(number, state)] = self._target.rows(query, (row[0],))
+        self.numbers[theirs] = number
+        rows = CopyingRows(theirs, number, self._source, self._target)
+        updated = 0
+        for copied in rows.copy():
+            updated = copied.updated
+            yield copied
+        self._copied += [copying, rows]
+        if state == BroadcastState.PLANNING or updated:
+            self._publish(number, row)
+
+    def _publish(self, number: int, row: Row) -> None:
+        """Let it be seen, as it is in the source. What was reported since it was begun is read once more: its
+        events have other numbers there, and some may have come there before."""
+        newest = "(SELECT coalesce(max(id), 0) FROM events)"
+        before = f"SELECT coalesce(min(id) - 1, {newest}) FROM events WHERE received >= ?"  # noqa: S608
+        seen = self._target.read_number(before, (BROADCASTS.value(row, "created"),))
+        update = "UPDATE broadcasts SET state = ?, sealed = ?, seen = ? WHERE number = ?"
+        with self._target.transaction() as transaction:
+            transaction(update, (BROADCASTS.value(row, "state"), _sealed(self._target, row), seen, number))
+
+
+class CopyingBroadcast(Copying):
+    """Its rows are still to be planned; what it says is sealed with the other store's key."""
+
+    def __init__(self, row: Row, source: Store, target: Store) -> None:
+        super().__init__(BROADCASTS, source, target)
+        self._row = row
+
+    def rows(self) -> Iterator[Row]:
+        yield self._row
+
+    def insert(self, transaction: Transaction, rows: Sequence[Row]) -> None:
+        columns = f"{', '.join(self.kind.columns)}, seen"
+        insert = f"INSERT INTO broadcasts ({columns}) VALUES ({', '.join('?' * columns.count(','))}, ?)"  # noqa: S608
+        planning = [(*row[:-2], BroadcastState.PLANNING, _sealed(self.target, row), 0) for row in rows]
+        transaction.execute_many(insert, planning)
+
+    def as_read(self, row: Row) -> Row:
+        return _unsealed(self.target, row)
+
+
+class CopyingRows(Copying):
+    """A row that the store which is copied knows more of is changed: so nobody is called from the other one
+    who was called since."""
+
+    def __init__(self, theirs: int, number: int, source: Store, target: Store) -> None:
+        """``theirs`` is the number of the broadcast in the source, ``number`` that in the target."""
+        super().__init__(ROWS, source, target)
+        self._theirs, self._number = theirs, number
+
+    def rows(self) -> Iterator[Row]:
+        """What was being sent when it was interrupted is unknown."""
+        columns = self.kind.columns[1:]
+        query = f"SELECT {', '.join(columns)} FROM broadcast_rows WHERE broadcast = ? ORDER BY line"  # noqa: S608
+        state, reason = columns.index("state"), columns.index("reason")
+        for row in self.source.rows(query, (self._theirs,)):
+            values = list(row)
+            if values[state] == RowState.SENDING:
+                values[state], values[reason] = RowState.UNKNOWN, INTERRUPTED
+            yield as_kept((self._number, *values))
+
+    def update(self, transaction: Transaction, ours: Row, theirs: Row) -> bool:
+        progress = [
+            tuple(self.kind.value(row, name) for name in ("attempts", "changed")) for row in (ours, theirs)
+        ]
+        if progress[0] <= progress[1]:
+            return False
+        columns = ", ".join(f"{name} = ?" for name in _CHANGES)
+        update = f"UPDATE broadcast_rows SET {columns} WHERE broadcast = ? AND line = ? AND attempts = ?"  # noqa: S608
+        values = [self.kind.value(ours, name) for name in _CHANGES]
+        which = (*self.kind.key_of(ours), self.kind.value(theirs, "attempts"))
+        return transaction(update, (*values, *which)).changed == 1
+
+
+def _broadcasts(source: Store) -> list[tuple[int, Row]]:
+    """Those whose rows were planned, with their numbers. What they say is readable; it is empty where it
+    can't be unsealed."""
+    columns = ", ".join(BROADCASTS.columns)
+    query = f"SELECT number, {columns} FROM broadcasts WHERE state != ? ORDER BY number"  # noqa: S608
+    found = source.rows(query, (BroadcastState.PLANNING,))
+    return [(number, as_kept(_unsealed(source, tuple(row)))) for number, *row in found]
+
+
+def _sealed(store: Store, row: Row) -> bytes:
+    content: bytes = BROADCASTS.value(row, "sealed")
+    return content and sealing.seal(store, content, row[0].encode())
+
+
+def _unsealed(store: Store, row: Row) -> Row:
+    content = row[-1]
+    with suppress(VoicecliError):
+        return (*row[:-1], content and sealing.unseal(store, content, row[0].encode()))
+    return (*row[:-1], b"")

@@ -1,0 +1,27 @@
+"""Copies who has unsubscribed. Each is brought there once: a person may allow some of them again there."""
+
+from voicecli.store.copying.kinds import Copied
+from voicecli.store.engine import Store
+from voicecli.store.unsubscribed import is_number
+
+NAME = "unsubscribed"
+_NOTE = (
+    "INSERT INTO copied_unsubscribed (source, destination, since) VALUES (?, ?, ?)"
+    " ON CONFLICT (source, destination, since) DO NOTHING"
+)
+_INSERT = (
+    "INSERT INTO unsubscribed (destination, since, session) VALUES (?, ?, ?)"
+    " ON CONFLICT (destination) DO NOTHING"
+)
+
+
+def copy_people(source: Store, target: Store, name: bytes) -> Copied:
+    """``name`` is what the source is called there. Of whom it is not known yet is found among the events.
+    Raises StoreFailed."""
+    copied = Copied(NAME)
+    query = "SELECT destination, since, session FROM unsubscribed ORDER BY since, destination"
+    with target.transaction() as transaction:
+        for person in filter(lambda row: is_number(row[0]), source.rows(query)):
+            added = transaction(_NOTE, (name, *person[:2])).changed and transaction(_INSERT, person).changed
+            copied = copied._replace(rows=copied.rows + 1, added=copied.added + added)
+    return copied
