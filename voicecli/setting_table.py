@@ -101,7 +101,7 @@ SETTINGS = (
         "store",
         "VOICECLI_STORE",
         what="the team's database",
-        where="a PostgreSQL URL; without it, a file in VOICECLI_HOME",
+        where="a PostgreSQL URL (without it, a file in VOICECLI_HOME is used)",
         flag="--store",
         secret=True,
     ),

@@ -55,7 +55,7 @@ def problem_of_folders_url(url: str, *, has_password: bool) -> str | None:
     if any(name in _OTHERS_SECRETS for name, _ in _parameters(url)):
         return f"a .env can't set {', '.join(_OTHERS_SECRETS)}, since it may be somebody else's"
     if has_password and not any(passwords(url)):
-        return "PGPASSWORD would go to a database of a .env, which may be somebody else's"
+        return "PGPASSWORD would go to a database of a .env, which may be somebody else's; set it elsewhere"
     return None
 
 
