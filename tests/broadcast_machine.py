@@ -1,6 +1,7 @@
 """``voicecli broadcast`` in a process of its own; what its journal says, and what the sandbox has seen."""
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +18,20 @@ from voicecli.sandbox.numbers import HttpFault, behaviour_of
 
 PREFIXES = ("+3319900", "+3326191", "+3335301", "+3346571", "+3353649")
 """What France keeps free for fiction, each with four more digits: for the sandbox these decide."""
+FAULTY = ("5000", "5020", "5021", "5050", "5051", "1014")  # 500s, 502s, cut connections, a refusal
+SILENT = ("5040", "5041")  # few, for each takes its time
+LIMITED = ("4291", "4292")  # a 429 makes all that follow slow, if it comes soon after a kill
 RESUME = "voicecli broadcast resume"
+
+
+def numbers(count: int, dice: random.Random, rare: tuple[str, ...]) -> list[str]:
+    """A list in which all that can go wrong does so, somewhere."""
+    special = [prefix + digits for prefix in PREFIXES for digits in FAULTY]
+    special += [PREFIXES[0] + digits for digits in rare]
+    plain = [f"{prefix}{number:04d}" for prefix in PREFIXES for number in range(2_000, 4_000)]
+    chosen = special + dice.sample(plain, count - len(special))
+    dice.shuffle(chosen)
+    return chosen
 
 
 class JournalRow(NamedTuple):

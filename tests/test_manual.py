@@ -65,6 +65,8 @@ ANSWERS = {  # part of what a block prints, by what is in it
     "logs export": '"file": "calls.csv"',
     "api GET": '"webhooks": [',
     "voicecli doctor": "A call with --wait would work.",
+    "voicecli store migrate": "The store was made: PostgreSQL database ",
+    "voicecli store copy": "all rows were compared",
 }
 
 
@@ -113,11 +115,13 @@ class Machine:
 
 @pytest.fixture
 def settings_of_a_team(page: str, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """What the page on teams needs: a server, as its administrator and a machine of the team see it."""
+    """What the page on teams needs: a server, as its administrator and a machine of the team see it. In a
+    shell the page makes the database itself."""
     if page != "team":
         return {}
     server = request.getfixturevalue("postgresql")
-    place = server.place(tmp_path / "home", server.new_database("template0"))
+    is_made = "shell" in request.fixturenames
+    place = server.place(tmp_path / "home", "voicecli" if is_made else server.new_database("template0"))
     administrator = {
         "PGHOST": str(server.folder),
         "PGPORT": str(postgresql_server.PORT),
@@ -217,7 +221,10 @@ def test_every_command_of_a_page_works_in_a_shell(page: str, shell: Machine) -> 
     for block in map(shell.local, blocks(page)):
         if is_server(block):
             start_and_stop(block, shell)
-        elif all(shutil.which(name) for name in re.findall(r"(?:^|\| )(jq|parallel) ", block, re.MULTILINE)):
+        elif all(
+            shutil.which(name)
+            for name in re.findall(r"(?:^|\| )(jq|parallel|createuser|psql|pg_dump) ", block, re.MULTILINE)
+        ):
             run_in_shell(block, shell)
 
 

@@ -101,7 +101,7 @@ SETTINGS = (
         "store",
         "VOICECLI_STORE",
         what="the team's database",
-        where="a PostgreSQL URL; without it, a file in VOICECLI_HOME",
+        where="a PostgreSQL URL (without it, a file in VOICECLI_HOME is used)",
         flag="--store",
         secret=True,
     ),
@@ -109,7 +109,7 @@ SETTINGS = (
         "store_key",
         "VOICECLI_STORE_KEY",
         what="the team's key",
-        where="made once by voicecli store key, and the same on all machines of the team",
+        where="made once for all machines by voicecli store key",
         secret=True,
     ),
     Setting(

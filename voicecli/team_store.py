@@ -40,15 +40,12 @@ def read_url(url: str) -> DatabaseUrl:
 def problem_of_url(url: str) -> str | None:
     """What is wrong with a URL, as a clause that does not show it; libpq may find more."""
     if not url.startswith(("postgresql://", "postgres://")):
-        return f"the team's database must be a URL such as {EXAMPLE}"
+        return f"it must be a URL such as {EXAMPLE}"
     if _FORM.fullmatch(url) is None or not url.isprintable() or " " in url:
-        return (
-            f"the team's database is no URL such as {EXAMPLE}; in a password, @ is written as %40, / as %2F, "
-            "? as %3F, and a blank as %20"
-        )
+        return f"it must be a URL such as {EXAMPLE}; @ / ? and blanks in a password are %40 %2F %3F %20"
     schemas = [value for name, value in _parameters(url) if name == "schema"]
     if len(schemas) > 1 or any(_SCHEMA.fullmatch(value) is None for value in schemas):
-        return "the schema of the team's database must be one name of small letters, digits and _"
+        return "its schema must be one name of small letters, digits and _"
     return None
 
 
@@ -58,7 +55,7 @@ def problem_of_folders_url(url: str, *, has_password: bool) -> str | None:
     if any(name in _OTHERS_SECRETS for name, _ in _parameters(url)):
         return f"a .env can't set {', '.join(_OTHERS_SECRETS)}, since it may be somebody else's"
     if has_password and not any(passwords(url)):
-        return "PGPASSWORD would go to a database of a .env, which may be somebody else's"
+        return "PGPASSWORD would go to a database of a .env, which may be somebody else's; set it elsewhere"
     return None
 
 

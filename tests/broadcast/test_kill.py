@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from broadcast_machine import PREFIXES, Machine, kill, loses_its_answer
+from broadcast_machine import LIMITED, PREFIXES, SILENT, Machine, kill, loses_its_answer, numbers
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from running_listener import listening, public_access, registering
 from soak import share_of
@@ -17,19 +17,6 @@ pytestmark = pytest.mark.process
 
 LONGEST = 0.8  # seconds until the first calls have left, on most machines
 MOST = 60  # requests between two kills
-FAULTY = ("5000", "5020", "5021", "5050", "5051", "1014")  # 500s, 502s, cut connections, a refusal
-SILENT = ("5040", "5041")  # few, for each takes its time
-LIMITED = ("4291", "4292")  # a 429 makes all that follow slow, if it comes soon after a kill
-
-
-def numbers(count: int, dice: random.Random, rare: tuple[str, ...]) -> list[str]:
-    """A list in which all that can go wrong does so, somewhere."""
-    special = [prefix + digits for prefix in PREFIXES for digits in FAULTY]
-    special += [PREFIXES[0] + digits for digits in rare]
-    plain = [f"{prefix}{number:04d}" for prefix in PREFIXES for number in range(2_000, 4_000)]
-    chosen = special + dice.sample(plain, count - len(special))
-    dice.shuffle(chosen)
-    return chosen
 
 
 class Run:

@@ -146,11 +146,7 @@ STORE_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
             {"EIGHT_X_EIGHT_API_KEY": "key-of-the-user"},
             "would tell another database of the calls that the API key of the environment places",
         ),
-        (
-            {"VOICECLI_STORE_KEY": STORE_KEY},
-            {"VOICECLI_STORE": STORE},
-            "would encrypt what is in the database",
-        ),
+        ({"VOICECLI_STORE_KEY": STORE_KEY}, {"VOICECLI_STORE": STORE}, None),  # a wrong one opens nothing
         (
             {"VOICECLI_STORE": f"{STORE}?passfile=mine", "VOICECLI_STORE_KEY": STORE_KEY},
             {},

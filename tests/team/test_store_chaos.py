@@ -11,6 +11,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from cutting_proxy import cutting
 from postgresql_server import SOCKET, Bouncer, Server, find_programs, pooling, running as server_running
@@ -136,7 +137,9 @@ def test_with_postgresql_nothing_that_was_told_is_lost(
     dice = random.Random(seed)
     with ExitStack() as stack:
         folder = postgresql.folder
-        disasters: list[Callable[[], object]] = [partial(restart, postgresql)]
+        stranger = Stranger(postgresql)
+        stack.callback(stranger.close)
+        disasters: list[Callable[[], object]] = [partial(restart, postgresql, stranger)]
         match network:
             case "a pool":
                 folder = stack.enter_context(pooling(postgresql)).folder
@@ -157,6 +160,23 @@ def test_with_postgresql_nothing_that_was_told_is_lost(
         check(direct, ours)
 
 
-def restart(server: Server) -> None:
+class Stranger:
+    """Another program with a database of its own at the server, in which it never ends a transaction."""
+
+    def __init__(self, server: Server) -> None:
+        self._url = server.url(server.create_database())
+        self.begin()
+
+    def begin(self) -> None:
+        self._connection = psycopg.connect(self._url)
+        self._connection.execute("CREATE TABLE theirs (one BIGINT)")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def restart(server: Server, stranger: Stranger) -> None:
+    stranger.close()
     server.stop("immediate")
     server.start()
+    stranger.begin()

@@ -24,15 +24,12 @@ def refuse_calls_of_others(settings: Settings, *, has_tunnel: bool) -> None:
 
 
 def refuse_store_of_others(settings: Settings) -> None:
-    """Raises ConfigurationError where ``.env`` sets the team's database or its key, and not what belongs to
+    """Raises ConfigurationError where ``.env`` sets the team's database, and lacks the keys used with
     it: whoever has that database learns who is called, and can keep calls from being placed."""
-    rules = (
-        ("store", "api_key", "would tell another database of the calls that the API key of {} places"),
-        ("store", "store_key", "is not the database that the team's key of {} is for"),
-        ("store_key", "store", "would encrypt what is in the database of {}"),
-    )
-    for name, secret, words in rules:
-        _refuse_from_folder(settings, (name,), secret, words)
+    words = "is not the database that the team's key of {} is for"
+    _refuse_from_folder(settings, ("store",), "store_key", words)
+    words = "would tell another database of the calls that the API key of {} places"
+    _refuse_from_folder(settings, ("store",), "api_key", words)
 
 
 def _refuse_from_folder(settings: Settings, names: Sequence[str], secret: str, words: str) -> None:

@@ -30,6 +30,8 @@ class Target(NamedTuple):
     @classmethod
     def of(cls, url: str) -> Self:
         """Raises ConfigurationError."""
+        if (problem := team_store.problem_of_url(url)) is not None:
+            raise ConfigurationError(f"The store can't be opened: {problem}.")
         try:
             conninfo, schema = team_store.read_url(url)
             given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}

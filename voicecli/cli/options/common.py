@@ -56,8 +56,8 @@ def _store(ctx: typer.Context, url: str | None) -> str | None:
         for password in team_store.secret_passwords(url):
             context_of(ctx).output.hide(password)
         raise InvalidInput(
-            "The URL of --store has a password, and others on this machine can see arguments.",
-            hint="Put the URL into VOICECLI_STORE (or VOICECLI_STORE_FILE), or the password into ~/.pgpass.",
+            "--store has a password, which others on this machine can see.",
+            hint="Put the URL into VOICECLI_STORE, or the password into ~/.pgpass.",
         )
     context_of(ctx).store = url.strip()
     return url
