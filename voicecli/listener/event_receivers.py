@@ -117,14 +117,14 @@ def _team_receiver(
     there = team.at(webhook, team.listeners(), ask=ask)
     if not there:
         return None
-    who, type = there[0].host, webhook.type
+    who, kind = there[0].host, webhook.type
     if all(refuses(one, webhook) for one in there):
         return no_receiver(
-            type,
-            f"The {type} webhook has no token: its events are refused by the voicecli listen of {who}.",
-            f"Set it again: voicecli webhooks set {type.lower()} {webhook.url}",
+            kind,
+            f"The {kind} webhook has no token: its events are refused by the voicecli listen of {who}.",
+            f"Set it again: voicecli webhooks set {kind.lower()} {webhook.url}",
         )
-    return EventReceiver(type, ReceiverKind.HERE, f"The voicecli listen of {who} gets {type} events.")
+    return EventReceiver(kind, ReceiverKind.HERE, f"The voicecli listen of {who} gets {kind} events.")
 
 
 def look_up_receiver(client: Client, place: StorePlace, type: str = "VCA") -> EventReceiver:  # noqa: A002
