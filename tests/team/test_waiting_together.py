@@ -100,6 +100,7 @@ def test_who_waits_and_listens_stays_for_other_machines(
     assert webhooks(own_sandbox) == {}
 
 
+@pytest.mark.soak
 def test_where_the_listener_ends_another_machine_takes_over_and_tells_the_gap(
     machines: Machines, own_sandbox: RunningSandbox
 ) -> None:
@@ -129,6 +130,7 @@ def test_who_waits_goes_on_while_the_database_is_away(machines: Machines) -> Non
     assert "The store can be read again." in said
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("short_seconds")
 def test_who_waits_for_longer_than_it_may_does_not_know_the_outcome(machines: Machines) -> None:
     one, other = machines("a"), machines("b")
