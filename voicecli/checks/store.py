@@ -105,9 +105,7 @@ def _check_spool(place: StorePlace) -> Iterator[Finding]:
         yield failed("spool", error)
         return
     if waiting:
-        words = (
-            f"{counted(waiting, 'event')} of when the database was away, on this machine, are not in it yet."
-        )
+        words = f"{counted(waiting, 'event')} of a time when the database was away: only on this machine."
         yield warning("spool", words, "voicecli listen brings them in.")
 
 
