@@ -363,7 +363,8 @@ async def test_one_that_has_been_stopped_is_told_as_that(
             assert state is not None
             assert state.why_not_received("VSS") == words.format(port)
             lock_of_it = registration(world, tmp_path)
-            lock_of_it._lock_out_others()
+            with lock_of_it._claim.changing():  # held until it is closed
+                pass
             with pytest.raises(ConfigurationError) as caught:
                 async with reports_of(world, tmp_path, warned=[]):
                     pass

@@ -32,7 +32,7 @@ def check_webhooks(
     url = plan.public_url or _domain_url(plan.tunnel)
     ask = cache(ask_listener)  # both may point to the same one, which may be dead
     for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
-        receiver = find_receiver(plan.store, webhooks, kind, ask=ask)
+        receiver = find_receiver(plan.store, webhooks, kind, account=registration.account, ask=ask)
         check = f"{kind} webhook"
         webhook = webhooks.get(kind)
         if webhook is not None and webhook.url in left:
