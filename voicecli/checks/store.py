@@ -76,7 +76,9 @@ def _check_tables(place: StorePlace, version: int | None) -> Iterator[Finding]:
     try:
         with open_store(place) as store:
             if trouble := store.find_damage():
-                raise ConfigurationError(f"The store can't be written: {trouble}.")
+                raise ConfigurationError(
+                    f"The store can't be written: {trouble}.", hint="voicecli help team says what it needs."
+                )
             size, is_told = store.size() / 1e6, _is_told(store)
     except VoicecliError as error:
         yield failed("store", _configuration(error))
