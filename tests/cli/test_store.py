@@ -139,6 +139,16 @@ def test_doctor_tells_a_wrong_key_and_a_database_that_is_away(checks: Checks, te
     assert (code, [found[check]["state"] for check in OF_DATABASE]) == (3, ["failed", *["skipped"] * 4])
 
 
+def test_doctor_tells_a_database_that_takes_no_changes(
+    checks: Checks, team: StorePlace, postgresql: SharedServer
+) -> None:
+    database = (team.url or "").partition("@/")[2].partition("?")[0]
+    postgresql.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    code, found = checks(team)
+    assert (code, found["store"]["state"]) == (3, "failed")
+    assert "read-only transaction" in found["store"]["words"]
+
+
 def test_doctor_tells_of_events_that_wait_on_this_machine(checks: Checks, team: StorePlace) -> None:
     keep_a_call(place_of_spool(team).folder)
     code, found = checks(team, more=["spool"])

@@ -76,7 +76,9 @@ def _check_tables(place: StorePlace, version: int | None) -> Iterator[Finding]:
     try:
         with open_store(place) as store:
             if trouble := store.find_damage():
-                raise ConfigurationError(f"The store can't be written: {trouble}.")
+                raise ConfigurationError(
+                    f"The store can't be written: {trouble}.", hint="voicecli help team says what it needs."
+                )
             size, is_told = store.size() / 1e6, _is_told(store)
     except VoicecliError as error:
         yield failed("store", _configuration(error))
@@ -105,9 +107,7 @@ def _check_spool(place: StorePlace) -> Iterator[Finding]:
         yield failed("spool", error)
         return
     if waiting:
-        words = (
-            f"{counted(waiting, 'event')} of when the database was away, on this machine, are not in it yet."
-        )
+        words = f"{counted(waiting, 'event')} of a time when the database was away: only on this machine."
         yield warning("spool", words, "voicecli listen brings them in.")
 
 
