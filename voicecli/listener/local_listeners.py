@@ -30,10 +30,12 @@ class Reliance(Protocol):
 
 
 class FoundListener(NamedTuple):
-    """The listener that what 8x8 reports comes to: which one that is in ``words``; ``warning`` is what may
-    keep it from that all the same. ``trouble`` tells why that does not arrive now; empty where it does."""
+    """The listener that what 8x8 reports comes to: ``name`` is which one that is, without an article,
+    ``words`` the same as a sentence; ``warning`` is what may keep it from that all the same. ``trouble``
+    tells why that does not arrive now; empty where it does."""
 
     tenant: Reliance
+    name: str
     words: str
     warning: str | None
     trouble: Callable[[], str]
@@ -69,7 +71,7 @@ def local_listener_state(place: StorePlace, instance: str) -> ListenerState | No
     return None if listener is None else health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
-def find_listener(
+def find_local_listener(
     place: StorePlace,
     list_webhooks: Callable[[], Mapping[str, Webhook]],
     required: Sequence[str],
@@ -96,7 +98,8 @@ def find_listener(
         if tenant is not None:
             words = "A voicecli listen runs on this machine: it receives what 8x8 reports."
             trouble = partial(_trouble, place, listener.instance, required)
-            found = FoundListener(tenant, words, listener.refusal_warning(), trouble)
+            name = "voicecli listen that runs here"
+            found = FoundListener(tenant, name, words, listener.refusal_warning(), trouble)
         return ListenerSearch(webhooks, found, unresponsive)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):

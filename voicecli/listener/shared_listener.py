@@ -17,7 +17,6 @@ from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
     Reliance,
-    find_listener,
     unresponsive_error,
 )
 from voicecli.listener.open_questions import QuestionWait
@@ -26,7 +25,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.listener.start_lock import lock_start
 from voicecli.listener.tasks import end_task, to_its_end
-from voicecli.listener.team_listeners import Team
+from voicecli.listener.team_listeners import Team, find_listener
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
 from voicecli.threads import in_daemon_thread
@@ -205,10 +204,6 @@ class SharedListener:
 
     async def _search(self) -> ListenerSearch:
         registration = self._registration
-        if self._team is not None:
-            find = partial(self._team.find, registration.current_webhooks, self._required)
-            if (search_of_team := await in_daemon_thread(find)) is not None:
-                return search_of_team
         search = partial(find_listener, self._plan.store, registration.current_webhooks, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
