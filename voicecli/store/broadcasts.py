@@ -191,12 +191,17 @@ def take_lock(store: Store, broadcast_id: str) -> HeldLock:
     store.require_locks()
     lock = store.take_lock(_LOCK.format(broadcast_id), seconds=PATIENCE)
     if lock is None:
-        raise InUse(
-            f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",
-            hint=f"voicecli broadcast show {broadcast_id} shows its state; voicecli broadcast "
-            f"stop {broadcast_id} ends it.",
-        )
+        raise in_use(broadcast_id)
     return lock
+
+
+def in_use(broadcast_id: str, who: str = "another voicecli") -> InUse:
+    """The error where somebody works on it who can't be helped."""
+    return InUse(
+        f"Broadcast {broadcast_id} is being worked on by {who}: nothing was sent from here.",
+        hint=f"voicecli broadcast show {broadcast_id} shows its state; voicecli broadcast "
+        f"stop {broadcast_id} ends it.",
+    )
 
 
 COLUMNS = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"

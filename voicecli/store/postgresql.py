@@ -22,7 +22,7 @@ from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, Statem
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
-from voicecli.store.postgresql_errors import as_store_failed, is_away, reason
+from voicecli.store.postgresql_errors import as_store_failed, is_away, reason, without_secrets
 from voicecli.store.postgresql_leases import Lease
 from voicecli.store.postgresql_notifications import Notifications
 from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, require_key
@@ -119,10 +119,11 @@ class PostgresqlStore(engine.Store):
             yield
         except VoicecliError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is raised
             if self._db is not None and is_away(error):
                 self.close()
-            raise as_store_failed(error, failure, advice, self._target.password) from error
+            ours = as_store_failed(error, failure, advice, self._target.secrets)
+            raise ours from without_secrets(error, self._target.secrets)
 
     @property
     def _sentence(self) -> str:
@@ -297,13 +298,13 @@ class PostgresqlStore(engine.Store):
 
     def find_damage(self) -> str | None:
         try:
-            with self.transaction():
-                pass
+            with self.transaction() as transaction:  # a database may be for reading only
+                transaction("UPDATE leases SET until = until WHERE name = ''")
         except StoreBusy:
             raise
         except StoreFailed as error:
             cause = error.__cause__
-            return reason(cause, self._target.password) if isinstance(cause, Exception) else error.message
+            return reason(cause, self._target.secrets) if isinstance(cause, Exception) else error.message
         return None
 
     def size(self) -> int:

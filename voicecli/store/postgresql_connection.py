@@ -8,8 +8,8 @@ from psycopg.types.bool import BoolBinaryLoader
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import StrDumperUnknown
 
-from voicecli import team_store
 from voicecli.errors import ConfigurationError
+from voicecli.team_store import passwords, problem_of_url, read_url
 
 _DEFAULTS = {
     "connect_timeout": "5",  # seconds
@@ -22,31 +22,29 @@ _DEFAULTS = {
 
 
 class Target(NamedTuple):
-    """A database and the schema in it. ``parameters`` are libpq's, among them the password."""
+    """A database and the schema in it. ``parameters`` are libpq's, among them the password; ``secrets`` are
+    what no message may have in it."""
 
     parameters: dict[str, str]
     schema: str
+    secrets: tuple[str, ...]
 
     @classmethod
     def of(cls, url: str) -> Self:
         """Raises ConfigurationError."""
-        if (problem := team_store.problem_of_url(url)) is not None:
+        if (problem := problem_of_url(url)) is not None:
             raise ConfigurationError(f"The store can't be opened: {problem}.")
         try:
-            conninfo, schema = team_store.read_url(url)
+            conninfo, schema = read_url(url)
             given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
-        except (ValueError, psycopg.Error):
-            # Without what was raised: psycopg's words have the whole URL in them, with its password.
+        except psycopg.Error:
+            # Without what was raised: its words have the whole URL in them, with its password.
             raise ConfigurationError(
                 "The URL of the store can't be read.",
                 hint="VOICECLI_STORE is postgresql://USER@HOST/DATABASE, with ?schema=NAME where a team has "
                 "its own schema.",
             ) from None
-        return cls({**_DEFAULTS, **given}, schema)
-
-    @property
-    def password(self) -> str | None:
-        return self.parameters.get("password")
+        return cls({**_DEFAULTS, **given}, schema, tuple(passwords(url)))
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """What psycopg's errors mean to us, in words that tell neither the password nor what the store has in it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import psycopg
@@ -12,14 +13,11 @@ _BUSY: Final = {
     "40001",  # serialization_failure
     "57014",  # query_canceled: a statement_timeout of the server's
 }
-_AWAY: Final = {
-    "57P01",
-    "57P02",
-    "57P03",
-    "53300",
-    "25P03",
-    "25P04",
-}  # stops, starts, is full, has cut us off
+# It stops, starts, has too many connections, or has ended ours since it stood still.
+_AWAY: Final = {"57P01", "57P02", "57P03", "53300", "25P03", "25P04"}
+_REFUSED: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
+"""How a server says that it does not want us: where no connection is made, there is no sqlstate. In another
+language than English it counts as one that can't be reached."""
 _HINTS: Final = {
     "42501": "This user of the database lacks a right: voicecli help team lists the GRANTs.",
     "42P01": "voicecli store migrate makes what is missing.",
@@ -27,33 +25,34 @@ _HINTS: Final = {
     "42703": "voicecli store migrate makes what is missing.",
     "25006": "It takes no changes: name the server that does (target_session_attrs=read-write).",
 }
-_REFUSES: Final = "FATAL: "  # so a server says that it takes no connection
-_PASSING: Final = ("the database system is", "too many clients", "remaining connection slots")
 _LOOK_AT_SETTING: Final = "The server refuses: check user, password and database in VOICECLI_STORE."
 _LOOK_AT_SERVER: Final = "Is the server running, and can this machine reach it?"
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether there is no connection any more, or none to be had."""
+    """Whether there is no connection any more, or none to be had; not where the server does not want us."""
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     state = error.sqlstate
-    return state is None or state.startswith("08") or state in _AWAY
+    if state is None:  # always where it was not to be had
+        return not any(words in str(error) for words in _REFUSED)
+    return state.startswith("08") or state in _AWAY
 
 
-def as_store_failed(error: Exception, failure: str, advice: str, password: str | None) -> StoreFailed:
+def as_store_failed(error: Exception, failure: str, advice: str, secrets: Sequence[str]) -> StoreFailed:
     """Ours in its place. ``failure`` is a sentence without its end."""
-    words = f"{failure}: {reason(error, password)}."
+    words = f"{failure}: {reason(error, secrets)}."
     if is_away(error):
-        refuses = _REFUSES in words and not any(passing in words for passing in _PASSING)
-        return StoreUnreachable(words, hint=_LOOK_AT_SETTING if refuses else _LOOK_AT_SERVER)
+        return StoreUnreachable(words, hint=_LOOK_AT_SERVER)
     state = getattr(error, "sqlstate", None)
     if state in _BUSY:
         return StoreBusy(words, hint="Try again a little later.")
+    if state is None and isinstance(error, psycopg.OperationalError):
+        return StoreFailed(words, hint=_LOOK_AT_SETTING)
     return StoreFailed(words, hint=_HINTS.get(state or "", advice))
 
 
-def reason(error: Exception, password: str | None) -> str:
+def reason(error: Exception, secrets: Sequence[str]) -> str:
     """As a clause."""
     state = getattr(error, "sqlstate", None)
     if not isinstance(error, psycopg.Error) or (state or "").startswith("22"):
@@ -61,6 +60,11 @@ def reason(error: Exception, password: str | None) -> str:
     # Below the first line are libpq's hints, and its further attempts.
     words = error.diag.message_primary or " ".join(str(error).partition("\n")[0].split())
     words = words.removeprefix("connection failed: ").rstrip(".")
-    if password and password in words:
+    if without_secrets(error, secrets) is None:
         return "the reason can't be shown, since it has the password in it"
     return words or "the server gives no reason"
+
+
+def without_secrets(error: Exception, secrets: Sequence[str]) -> Exception | None:
+    """The error itself, None where its words have a secret in them: then nobody is to see it."""
+    return None if any(secret in str(error) for secret in secrets) else error

@@ -45,7 +45,7 @@ def examine(place: StorePlace) -> Examination:
             )
     except psycopg.Error as error:
         failure = f"The {target.name} can't be reached"
-        raise as_store_failed(error, failure, "", target.password) from error
+        raise as_store_failed(error, failure, "", target.secrets) from error
 
 
 def _missing_rights(db: Connection, target: Target) -> Iterator[str]:

@@ -52,7 +52,7 @@ def migrate(place: StorePlace) -> Migrated:
             return Migrated(f"{target.name}, schema {target.schema}", before, max(before or 0, VERSION))
     except psycopg.Error as error:
         failure = f"The {target.name} can't be brought up to date"
-        raise as_store_failed(error, failure, "", target.password) from error
+        raise as_store_failed(error, failure, "", target.secrets) from error
 
 
 def _state(db: Connection, target: Target) -> SchemaState | None:

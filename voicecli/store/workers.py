@@ -43,12 +43,16 @@ def chunk_of(line: int) -> int:
 
 
 def make_chunks(transaction: Transaction, broadcast: int) -> None:
-    """Within a transaction: the chunks of all rows that the broadcast with this number has, for it to be
-    worked on."""
+    """Within a transaction: let a broadcast be worked on that has the rows which are there by now."""
+    transaction(
+        "INSERT INTO broadcast_limits (broadcast) VALUES (?) ON CONFLICT (broadcast) DO NOTHING",
+        (broadcast,),
+    )
     transaction(
         "INSERT INTO broadcast_chunks (broadcast, chunk, done) SELECT broadcast, chunk, min(done) FROM"  # noqa: S608
         f" (SELECT broadcast, (line - 1) / {CHUNK} AS chunk, CASE WHEN state IN ('planned', 'retry') THEN 0"
-        " ELSE 1 END AS done FROM broadcast_rows WHERE broadcast = ?) AS lines GROUP BY broadcast, chunk",
+        " ELSE 1 END AS done FROM broadcast_rows WHERE broadcast = ?) AS lines GROUP BY broadcast, chunk"
+        " ON CONFLICT (broadcast, chunk) DO UPDATE SET done = excluded.done",
         (broadcast,),
     )
 
