@@ -8,12 +8,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 from away import away, database_of, kept
-from conftest import wait_until
+from conftest import DEADLINE, wait_until
 from receiver_world import TOKEN, World, receiving, vca, vss
 from shared_postgresql import SharedServer
 
 from voicecli.errors import StoreFailed
 from voicecli.listener.event_keeper import SpoolState
+from voicecli.listener.recorder import Recorder
 from voicecli.listener.spooling import SpoolingKeeper
 from voicecli.listener.vca_repliers import constant_reply
 from voicecli.output.json_fields import DOCUMENTS
@@ -188,3 +189,20 @@ def test_two_databases_have_two_spools(tmp_path: Path, postgresql: SharedServer)
     assert len({place.local_folder for place in places}) == 2
     assert again.local_folder == places[0].local_folder
     assert StorePlace(tmp_path).local_folder == tmp_path
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("writer_process")
+async def test_the_writing_process_gets_the_database_where_nobody_else_can_read_it(team: StorePlace) -> None:
+    recorder = Recorder(team)
+    await recorder.start()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            kept = await recorder.record(new("s-1"))
+        assert (kept.id, kept.times) == (1, 1)
+        assert recorder._process is not None
+        process = Path(f"/proc/{recorder._process.pid}/cmdline")
+        arguments = await asyncio.to_thread(process.read_bytes)
+    finally:
+        await recorder.stop()
+    assert arguments.endswith(f"voicecli.listener.writer\0{team.folder}\0".encode())
