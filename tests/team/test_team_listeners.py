@@ -1,5 +1,5 @@
-"""Two listeners of a team behind nginx, which are killed, as PostgreSQL is: what was acknowledged is there once,
-and the account's webhooks are put back by the last to go."""
+"""Two listeners of a team behind nginx, which are killed, as PostgreSQL is: what was acknowledged is there,
+once, and the account's webhooks are put back by the last to go."""
 
 import os
 import random
