@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import DEADLINE
 from full_disk import WRITES, Disk, full_disk
+from postgresql_server import Bouncer
 from shared_postgresql import MIGRATED, SharedServer
 
 from voicecli.errors import ConfigurationError
@@ -210,15 +211,32 @@ class Postgresql:
         self._server.execute(newer, self._database(home))
 
 
+class Pooled(Postgresql):
+    """The same behind PgBouncer, which gives each transaction whichever connection is free."""
+
+    def __init__(self, server: SharedServer, bouncer: Bouncer) -> None:
+        super().__init__(server)
+        self._bouncer = bouncer
+
+    def _make(self, home: Path, template: str) -> StorePlace:
+        direct = super()._make(home, template)
+        place = self._places[home] = direct._replace(url=self._bouncer.url(self._database(home)))
+        return place
+
+
 ENGINES = (
     pytest.param(Sqlite, id="sqlite"),
     pytest.param(Postgresql, id="postgresql", marks=pytest.mark.soak),  # in short: test_postgresql.py
+    pytest.param(Pooled, id="pgbouncer", marks=pytest.mark.soak),
 )
 
 
 def make(kind: type[Engine], request: pytest.FixtureRequest) -> Engine:
     """It, for a test; skipped where it can't be."""
-    return Postgresql(request.getfixturevalue("postgresql")) if kind is Postgresql else kind()
+    if kind is Sqlite:
+        return Sqlite()
+    server = request.getfixturevalue("postgresql")
+    return Pooled(server, request.getfixturevalue("pgbouncer")) if kind is Pooled else Postgresql(server)
 
 
 class Other:
