@@ -66,7 +66,7 @@ ANSWERS = {  # part of what a block prints, by what is in it
     "api GET": '"webhooks": [',
     "voicecli doctor": "A call with --wait would work.",
     "voicecli store migrate": "The store was made: PostgreSQL database ",
-    "voicecli store copy": "all rows were compared",
+    "voicecli store copy": "All rows were compared",
 }
 
 

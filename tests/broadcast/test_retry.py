@@ -89,13 +89,13 @@ def is_reported(machine: Machine) -> bool:
 def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_says(
     tmp_path: Path, prefixes: int, ordinary: int
 ) -> None:
-    endings = ("0480", "0486", "0487", "0404", "0503", "0601", "0603", "2001", "5041", "5051", "7105")
+    endings = ("0480", "0486", "0487", "0404", "0503", "0601", "0603", "2001", "5051", "7105")
     with listened(tmp_path, chaos=True) as machine:
         digits = (*endings, *map(str, range(1_100, 1_100 + ordinary)))
         machine.write_list([prefix + four for prefix in PREFIXES[:prefixes] for four in digits])
-        # Longer than any answer takes on a busy machine: one that is lost is found by its id only, and that
-        # the sandbox leaves out where it knows of no lost answer.
-        done = machine.run(*machine.sending("--wait", "--timeout", "10s", "--request-timeout", "3"))
+        # No answer is late, on a busy machine either: its summary would be found by its id only, and that the
+        # sandbox leaves out where it knows of no lost answer.
+        done = machine.run(*machine.sending("--wait", "--timeout", "10s"))
         assert done.code == 7, done.err
         said = {
             session.session_id: (session.destination, str(session.status))

@@ -38,6 +38,7 @@ class World:
         self.home = home
         self.shown: list[Received] = []
         self.told: list[str] = []
+        self.records: list[Mapping[str, object]] = []
         self.service: ListenerService
         self.http: aiohttp.ClientSession
         self._news = asyncio.Event()
@@ -48,6 +49,8 @@ class World:
 
     def _tell(self, text: str, record: Mapping[str, object] | None) -> None:
         self.told.append(text)
+        if record is not None:
+            self.records.append(record)
         self._news.set()
 
     async def until(self, condition: Any) -> None:

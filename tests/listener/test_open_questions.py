@@ -121,7 +121,7 @@ async def test_it_stays_until_the_last_summary(world: World) -> None:
         task = world.stays()
         await world.until_told(1)
         summarise(world.home, "s-1")
-        assert world.stay.is_needed()
+        assert await world.stay.is_needed()
         assert not task.done()
         summarise(world.home, "s-2")
         await task
@@ -186,18 +186,18 @@ async def test_where_the_store_can_t_tell_it_stays_for_a_while_and_says_why(
         task = world.stays()
         await world.until_told(1)
         moment += round(UNREADABLE * 1e6) - 1
-        assert world.stay.is_needed()
+        assert await world.stay.is_needed()
         moment += 1
         await task
         await world.stay.until_answered()
-        assert not world.stay.is_needed()
+        assert not await world.stay.is_needed()
     [told] = world.told
     assert re.search(
         r"no such table: calls\. So a question may be open: it stays until \d\d:\d\d:\d\d at the latest", told
     )
     database.execute("ALTER TABLE gone RENAME TO calls")
     database.close()
-    assert world.stay.is_needed(), "it can be read again"
+    assert await world.stay.is_needed(), "it can be read again"
 
 
 async def test_cancelled_by_anything_else_it_ends(world: World) -> None:

@@ -34,6 +34,11 @@ from voicecli.voice_api.operations.webhooks import Webhook
 class At8x8:
     """A registration that can't put anything back."""
 
+    instance = "0123456789abcdef"
+
+    def announce(self, public_url: str | None) -> None:
+        """There is no team."""
+
     def __init__(self) -> None:
         self.taken: list[str] = []
 
@@ -147,7 +152,7 @@ async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> N
     stay = QuestionWait(
         StorePlace(tmp_path), account, lambda words, _: told.append(words), requests=EndRequests()
     )
-    assert stay.is_needed()
+    assert await stay.is_needed()
     async with asyncio.timeout(DEADLINE), reports(tmp_path, ElsewhereForVca(), told, stay):
         pass
     assert not [words for words in told if "it stays" in words]

@@ -8,7 +8,7 @@ import pytest
 from conftest import DEADLINE, wait_until
 from past import event, keep
 
-from voicecli.listener import writer
+from voicecli.listener import event_keeper
 from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import SqliteStore
 
@@ -16,9 +16,9 @@ from voicecli.store.sqlite import SqliteStore
 def test_what_was_committed_gets_into_the_file_while_the_listener_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "TIDY_EVERY", 0.005)
+    monkeypatch.setattr(event_keeper, "TIDY_EVERY", 0.005)
     over = threading.Event()
-    tidying = threading.Thread(target=writer._tidy, args=(StorePlace(tmp_path), over))
+    tidying = threading.Thread(target=event_keeper._tidy, args=(StorePlace(tmp_path), over))
     with SqliteStore(tmp_path):  # so that nobody is the last to close it
         tidying.start()
         keep(tmp_path, event("VSS", "COMPLETED", "session-to-be-found"))

@@ -1,10 +1,18 @@
 """Who runs the program, and where, as a team sees it."""
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 
 from voicecli.platforms.identity import user_at_host
+
+
+@pytest.fixture(autouse=True)
+def asked_anew() -> Iterator[None]:
+    user_at_host.cache_clear()
+    yield
+    user_at_host.cache_clear()
 
 
 def test_it_names_the_user_and_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,7 @@ def test_without_what_posix_alone_has_commands_do_what_they_do(
         "pace",
         "folder.lock",
         "works.lock",
+        "waiting.lock",
         "registered",
     }
 

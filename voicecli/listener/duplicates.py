@@ -11,26 +11,29 @@ REMEMBERED = 10_000  # events that were shown, and replies of the application, f
 
 
 class ShownEvents:
-    """The numbers of the events that this run has shown."""
+    """The events that this run has shown."""
 
     def __init__(self) -> None:
-        self._numbers: OrderedDict[int, None] = OrderedDict()  # of the latest
+        self._latest: OrderedDict[bytes, int] = OrderedDict()  # by identity, their numbers
         self._first = 0  # the lowest number that was new to this run, once there is one
         self._forgotten = 0  # the highest number that is not among the latest any more
 
-    def add(self, recorded: Recorded) -> bool:
+    def add(self, identity: bytes, recorded: Recorded) -> bool:
         """Whether it is a duplicate: it was shown before. What came to another run only, or without an
         answer, is news here."""
         number, times = recorded
-        if times > 1 and (number in self._numbers or 0 < self._first <= number <= self._forgotten):
+        is_latest = identity in self._latest
+        if not number and is_latest:
+            return True
+        if times > 1 and (is_latest or 0 < self._first <= number <= self._forgotten):
             return True
         if times == 1:
             self._first = self._first or number
-        self._numbers[number] = None
-        if len(self._numbers) > REMEMBERED:
-            self._forgotten = max(self._forgotten, self._numbers.popitem(last=False)[0])
+        self._latest[identity] = number
+        if len(self._latest) > REMEMBERED:
+            self._forgotten = max(self._forgotten, self._latest.popitem(last=False)[1])
         return False
 
-    def remove(self, number: int) -> None:
+    def remove(self, identity: bytes) -> None:
         """It was not shown after all."""
-        self._numbers.pop(number, None)
+        self._latest.pop(identity, None)

@@ -67,7 +67,7 @@ class EventIntake:
         self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # by identity
         self._late: set[asyncio.Task[None]] = set()  # keep VCAs that are answered already
         self._dropped = 0  # VCAs that are answered, and were too many to wait for the disk
-        self._unshown: list[Received] = []
+        self._unshown: list[tuple[bytes, Received]] = []  # with their identities
         self._shown = duplicates.ShownEvents()
 
     async def stop(self) -> None:
@@ -149,7 +149,7 @@ class EventIntake:
 
     def _show_answered(self, arrival: Arrival, answered: Answered, recorded: Recorded) -> None:
         reply, remark, passed_on = answered
-        self._recorder.replied(recorded.id, reply.words(), remark)
+        self._recorder.replied(arrival.kept(None), recorded.id, reply.words(), remark)
         remarks = (*arrival.remarks, remark) if remark else arrival.remarks
         again = False
         try:
@@ -175,12 +175,11 @@ class EventIntake:
             self._failing = False
             self._warn("Events are kept again.")
         number, times = recorded
-        again = self._shown.add(recorded)
+        again = self._shown.add(arrival.identity, recorded)
         if not self._unshown:
             asyncio.get_running_loop().call_soon(self._show_all)
-        self._unshown.append(
-            Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
-        )
+        shown = Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
+        self._unshown.append((arrival.identity, shown))
         self.unauthorised, self.last_event = 0, arrival.received
         return again
 
@@ -188,11 +187,11 @@ class EventIntake:
         """Those that one commit has kept are answered first, and then shown together: one by one, in between
         the answers, takes twice as long."""
         unshown, self._unshown = self._unshown, []
-        for received in unshown:
+        for identity, received in unshown:
             try:
                 self._on_event(received)
             except Exception as error:  # noqa: BLE001 - it is kept, and answered
-                self._shown.remove(received.id)  # it is news when it comes again
+                self._shown.remove(identity)  # it is news when it comes again
                 self.report_error(error)
 
     def report_error(self, error: Exception) -> None:

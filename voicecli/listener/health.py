@@ -24,17 +24,20 @@ MAX_ANSWER = 10_000  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``instance`` is the listener that answers, else ``trouble`` says what is there, and ``answers`` whether
-    that answers as somebody's own application might; ``seconds`` is how long that took."""
+    """``instance`` is the listener that answers, ``team`` that whose store it has, if a team shares it. Else
+    ``trouble`` says what is there, and ``answers`` whether that answers as somebody's own application might;
+    ``seconds`` is how long that took."""
 
     instance: str | None
     trouble: str
     seconds: float
     answers: bool = False
+    team: str | None = None
 
-    def mismatch(self, instance: str) -> str | None:
-        """Why the address does not lead to that listener, or None where it does."""
-        if self.instance == instance:
+    def mismatch(self, instance: str, team: str | None = None) -> str | None:
+        """Why the address does not lead to that listener, nor to another one of its team; None where it
+        does."""
+        if self.instance == instance or (self.team is not None and self.team == team):
             return None
         return self.trouble or "another voicecli listen answers there"
 
@@ -55,6 +58,8 @@ class ListenerState:
     unreachable: str | None = None  # why nothing from outside gets to it, in a sentence
     refused: int = 0
     last_event: int | None = None  # microseconds since 1970
+    spooled: int = 0  # events that wait on its machine for a shared store
+    store_trouble: str | None = None  # why these wait
     is_unresponsive: bool = False
 
     @classmethod
@@ -74,6 +79,8 @@ class ListenerState:
             "unreachable": self.unreachable,
             "refusedSinceLastEvent": self.refused,
             "lastEvent": self.last_event,
+            "spooled": self.spooled,
+            "storeTrouble": self.store_trouble,
         }
 
     @classmethod
@@ -81,6 +88,7 @@ class ListenerState:
         """What ``document`` made. Raises ValueError, TypeError or KeyError for anything else."""
         account, registered, webhooks = document["account"], document["registered"], document["webhooks"]
         refused, last = document["refusedSinceLastEvent"], document["lastEvent"]
+        spooled = document.get("spooled")  # an earlier version does not tell
         if not (isinstance(registered, list) and isinstance(webhooks, list) and isinstance(refused, int)):
             raise TypeError("a listener's state")
         return cls(
@@ -94,6 +102,8 @@ class ListenerState:
             text(document["unreachable"]),
             refused,
             last if isinstance(last, int) else None,
+            spooled if isinstance(spooled, int) else 0,
+            text(document.get("storeTrouble")),
         )
 
     def should_receive(self, type: str) -> bool:  # noqa: A002 - as 8x8 calls it
@@ -126,8 +136,10 @@ def ask_health(listener: str, *, timeout: float = TIMEOUT) -> Health:
 
     start = time.monotonic()
 
-    def found(instance: str | None, trouble: str = "", *, answers: bool = False) -> Health:
-        return Health(instance, trouble, time.monotonic() - start, answers)
+    def found(
+        instance: str | None, trouble: str = "", *, answers: bool = False, team: str | None = None
+    ) -> Health:
+        return Health(instance, trouble, time.monotonic() - start, answers, team)
 
     try:
         answer, document = _get(f"{listener.rstrip('/')}/health", timeout)
@@ -137,7 +149,7 @@ def ask_health(listener: str, *, timeout: float = TIMEOUT) -> Health:
         return found(None, f"it can't be reached ({type(error).__name__})")
     instance = text(document.get("instance"))
     if document.get("service") == "voicecli" and instance:
-        return found(instance)
+        return found(instance, team=text(document.get("team")))
     # A gateway or a tunnel answers 5xx for what is not there, and ngrok 404 with its own header.
     there = answer.status_code < 500 and "ngrok-error-code" not in answer.headers
     return found(None, f"something else answers there (HTTP {answer.status_code})", answers=there)

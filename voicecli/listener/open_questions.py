@@ -1,6 +1,7 @@
 """A listener does not end by itself while a question that was asked from its store may still be answered."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.account import AccountId
 from voicecli.clock import iso, now
 from voicecli.errors import VoicecliError
+from voicecli.listener.tasks import with_store
 from voicecli.platforms import system
+from voicecli.platforms.identity import user_at_host
 from voicecli.plurals import counted
+from voicecli.sessions.attempt import Attempt
 from voicecli.store.attempts import attempts_with_open_questions
+from voicecli.store.engine import Store
+from voicecli.store.listeners import live_listeners
 from voicecli.store.location import StorePlace
-from voicecli.store.opening import open_store
 
 if TYPE_CHECKING:
     from voicecli.listener.webhook_watch import Notify
@@ -83,16 +88,15 @@ class QuestionWait:
         self._requests = requests
         self._unreadable_until: int | None = None  # microseconds since 1970, once the store could not be read
 
-    def is_needed(self) -> bool:
+    async def is_needed(self) -> bool:
         """Whether it is to stay now."""
-        return self._reason() is not None and self._may_stay()
+        return await self._reason() is not None and self._may_stay()
 
-    def _reason(self) -> _Reason | None:
+    async def _reason(self) -> _Reason | None:
         """None where no question is open. Where the store can't be read, that is unknown, and calls are
         answered all the same: then it stays for UNREADABLE seconds in all."""
         try:
-            with open_store(self._place, accept_newer=True) as store:
-                calls = attempts_with_open_questions(store, now(), account=self._account)
+            calls = await with_store(self._place, self._open_calls)
         except VoicecliError as error:
             if self._unreadable_until is None:
                 self._unreadable_until = now() + round(UNREADABLE * 1e6)
@@ -100,6 +104,15 @@ class QuestionWait:
             return _Reason(words, None, self._unreadable_until) if now() < self._unreadable_until else None
         words = counted(len(calls), "question is open", "questions are open")
         return _Reason(words, len(calls), max(call.answer_until or 0 for call in calls)) if calls else None
+
+    def _open_calls(self, store: Store) -> list[Attempt]:
+        """The calls whose questions only this listener gets the answers to. Raises StoreFailed."""
+        calls = attempts_with_open_questions(store, store.now(), account=self._account)
+        if not calls or not store.is_shared or self._account is None:
+            return calls
+        here = (user_at_host(), os.getpid())
+        others = [one for one in live_listeners(store, self._account) if (one.host, one.process) != here]
+        return [] if any("VCA" in one.types for one in others) else calls
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -114,7 +127,7 @@ class QuestionWait:
         """Come back when no question is open any more, or when signals have asked for it; why it stays is
         told once, and after each signal. To be cancelled otherwise than by a signal ends it, too."""
         told, task = False, asyncio.current_task()
-        while (reason := self._reason()) is not None and self._may_stay():
+        while (reason := await self._reason()) is not None and self._may_stay():
             if not told:
                 record = {"record": "staying", "questions": reason.questions, "until": iso(reason.until)}
                 self._notify(self._sentence(reason), record)

@@ -16,8 +16,9 @@ PROBES = 2  # of a public URL that fail in a row: then that is told
 
 
 class Reachability:
-    """The public URL of the listener that is known by ``instance``. ``on_url`` gets each URL that it is
-    reached at, ``on_moved`` is called once a tunnel that was down is up at another one."""
+    """The public URL of the listener that is known by ``instance``; it may lead to another one of its
+    ``team``, too, behind a load balancer. ``on_url`` gets each URL that it is reached at, ``on_moved`` is
+    called once a tunnel that was down is up at another one."""
 
     def __init__(
         self,
@@ -25,6 +26,7 @@ class Reachability:
         instance: str,
         *,
         has_tunnel: bool,
+        team: Callable[[], str | None],
         limits: SupervisionLimits,
         notify: Notify,
         on_url: Callable[[str], None],
@@ -38,6 +40,7 @@ class Reachability:
         self.unreachable: str | None = None
         """Why 8x8 could not reach this machine at the public URL; None where it would."""
         self._instance = instance
+        self._team = team
         self._limits = limits
         self._notify = notify
         self._on_url = on_url
@@ -115,15 +118,18 @@ class Reachability:
     async def _probe_tunnel(self, public_url: str) -> str | None:
         """Why it does not lead here any more. None also where no probe ever succeeded: then this machine may
         not get through, though 8x8 does, with an ngrok policy that admits only 8x8's addresses, say."""
-        reason = (await self.ask(public_url)).mismatch(self._instance)
+        reason = self._mismatch(await self.ask(public_url))
         return reason if self._was_reached else None
+
+    def _mismatch(self, found: health.Health) -> str | None:
+        return found.mismatch(self._instance, self._team())
 
     # -- probes --------------------------------------------------------------------------------------
 
     async def ask(self, public_url: str) -> health.Health:
         """Who answers there."""
         found = await in_daemon_thread(partial(health.ask_health, public_url))
-        if found.mismatch(self._instance) is None:
+        if self._mismatch(found) is None:
             self._was_reached = True
             self.mark_reached()
         return found
@@ -132,7 +138,7 @@ class Reachability:
         """See whether the public URL leads here, as 8x8 will see it. Raises Unreachable where it does not and
         ``is_required``."""
         found = await self.ask(str(self.public_url))
-        self.unreachable = reason = found.mismatch(self._instance)
+        self.unreachable = reason = self._mismatch(found)
         if reason is None:
             self._notify(f"{self.public_url} leads here, in {found.seconds * 1000:.0f} ms", None)
         elif is_required:
@@ -155,7 +161,7 @@ class Reachability:
                 every = max(every, min(2 * every, self._limits.probe_every))
             if self.public_url is None:
                 continue
-            reason = (await self.ask(self.public_url)).mismatch(self._instance)
+            reason = self._mismatch(await self.ask(self.public_url))
             failed = 0 if reason is None else failed + 1
             if reason is not None and failed == PROBES:
                 self.unreachable = reason

@@ -5,9 +5,11 @@ import marshal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from voicecli.errors import StoreFailed
+from voicecli.listener.event_keeper import NumberedNote, SpooledNote, SpoolState
 from voicecli.listener.writer import HEADER, frame
 from voicecli.platforms import system
 from voicecli.store.event_recording import KeptEvent, Recorded
@@ -21,13 +23,17 @@ TOO_MANY = "Events can't be kept: too many wait for the disk."
 
 class Recorder:
     """``start`` it, ``record`` events, ``stop`` it. What arrives in one turn of the event loop travels
-    together, and all that has arrived while a commit was under way shares the next one."""
+    together, and all that has arrived while a commit was under way shares the next one. ``on_spool`` gets
+    each change of the events that wait for a shared store."""
 
-    def __init__(self, place: StorePlace) -> None:
+    def __init__(self, place: StorePlace, *, on_spool: Callable[[SpoolState], None] = lambda _: None) -> None:
         self._place = place
+        self._on_spool = on_spool
+        self.spool = SpoolState(0, None, 0)
         # To be sent at the end of this turn.
         self._events: list[tuple[object, ...]] = []
-        self._replies: list[tuple[str, str | None, int]] = []
+        self._replies: list[NumberedNote] = []
+        self._spooled_replies: list[SpooledNote] = []
         # Who waits for which event, in order, and its bytes.
         self._waiting: deque[tuple[asyncio.Future[Recorded], int]] = deque()
         self._size = 0  # bytes of all of these
@@ -74,6 +80,7 @@ class Recorder:
             self._up = False
             self._events.clear()
             self._replies.clear()
+            self._spooled_replies.clear()
             self._why = await _last_words(self._process)
             self._give_up()
             while not self._up:
@@ -120,26 +127,35 @@ class Recorder:
         self._size += len(event.body)
         return done
 
-    def replied(self, number: int, words: str, remark: str = "") -> None:
-        """Note what an event that is kept was answered, and a remark on that; nobody waits for it."""
+    def replied(self, event: KeptEvent, number: int, words: str, remark: str = "") -> None:
+        """Note what an event that is kept was answered, and a remark on that; nobody waits for it. ``number``
+        is 0 while it has none."""
         if self._up:
             self._flush_soon()
-            self._replies.append((words, remark or None, number))
+            if number:
+                self._replies.append((words, remark or None, number))
+            else:
+                self._spooled_replies.append((words, remark or None, event.session, event.identity))
 
     def _flush_soon(self) -> None:
-        if not self._events and not self._replies:
+        if not (self._events or self._replies or self._spooled_replies):
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
-        content = (self._events, self._replies)
-        self._events, self._replies = [], []
+        content = (self._events, self._replies, self._spooled_replies)
+        self._events, self._replies, self._spooled_replies = [], [], []
         if any(content) and self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(frame(content))
 
     async def _read(self, answers: asyncio.StreamReader) -> None:
         while True:
             length = int.from_bytes(await answers.readexactly(HEADER), "big")
-            for answer in marshal.loads(await answers.readexactly(length)):  # noqa: S302 - our other half
+            content = marshal.loads(await answers.readexactly(length))  # noqa: S302 - our other half
+            if isinstance(content, tuple):
+                self.spool = SpoolState(*content)
+                self._on_spool(self.spool)
+                continue
+            for answer in content:
                 if self._waiting:  # else nobody waited that long
                     self._answer(self._next(), answer)
             self._since = asyncio.get_running_loop().time()

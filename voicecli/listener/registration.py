@@ -4,13 +4,14 @@ What was there is on disk before it is changed, so that it can be put back after
 refuses to set a webhook because one is set, that one is deleted first.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 
 from voicecli.account import AccountId
-from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
+from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.listener import health
+from voicecli.listener.registration_claims import FileClaim, RegistrationClaim
 from voicecli.listener.webhook_changes import (
     IGNORED,
     Deletion,
@@ -24,8 +25,8 @@ from voicecli.listener.webhook_changes import (
 )
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
 from voicecli.listener.webhook_troubles import WebhookNews, WebhookTroubles
-from voicecli.platforms.locks import Lock
 from voicecli.store import webhooks as stored_webhooks
+from voicecli.store.listeners import TeamListener
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.webhooks import DELETED, ReplacedWebhook
@@ -39,7 +40,8 @@ class Registration:
     in one at a time.
 
     ``notify`` gets what a person should know. From ``take`` to ``restore`` or ``close`` no other process of
-    this machine can take webhooks of the same subaccount.
+    this machine can take webhooks of the same subaccount; with a store that a team shares, only other
+    listeners of it with the same public URL and token can, and the last of them puts back what was there.
     """
 
     def __init__(self, client: Client, place: StorePlace, *, notify: Callable[[str], None]) -> None:
@@ -47,11 +49,12 @@ class Registration:
         self._place = place
         self._account = client.account.identity
         self._notify = notify
-        self._lock: Lock | None = None
+        self._claim = _claim(place, client)
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
         self._preset: dict[str, str] = {}  # the URLs of those that led here already, by type
         self._observed: str | None = None  # the public URL, where none is taken
         self._token: str | None = None  # that a webhook has to carry
+        self._take_again: Callable[[], list[str]] = list
         self._troubles = WebhookTroubles()
 
     def current_webhooks(self) -> dict[str, Webhook]:
@@ -78,38 +81,60 @@ class Registration:
         Authorization header can't be put back, or another listener's. Raises InUse, StoreFailed, and what
         the client raises.
         """
-        self._lock_out_others()
-        self._restore_all()
-        found = self.current_webhooks()
-        harmless = [
-            one for one in optional if force or one not in found or not taking_error(found[one], public_url)
-        ]
-        free = [kind for kind in if_unset if kind not in found]
-        kinds = list(dict.fromkeys((*kinds, *harmless, *free)))
-        may_stay = not (force or new_token)
-        there = [kind for kind in kinds if may_stay and is_set_for(found.get(kind), public_url)]
-        kinds = [kind for kind in kinds if kind not in there]
-        if not force:
+        again = {"token": token, "force": force, "optional": optional, "if_unset": if_unset}
+        self._take_again = partial(self.take, kinds, public_url, **again)  # type: ignore[arg-type]
+        with self._claim.changing(public_url=public_url, token=token) as others:
+            self._claim.forget_dead()
+            joint = self._joint(others)
+            self._restore_all(keep=joint)
+            found = self.current_webhooks()
+
+            def taking_error_of(kind: str) -> ConfigurationError | None:
+                may_be_lost = kind in found and not force and kind not in joint
+                return taking_error(found[kind], public_url) if may_be_lost else None
+
+            harmless = [one for one in optional if taking_error_of(one) is None]
+            free = [kind for kind in if_unset if kind not in found]
+            wanted = list(dict.fromkeys((*kinds, *harmless, *free)))
+            may_stay = not (force or new_token)
+            there = [kind for kind in wanted if may_stay and is_set_for(found.get(kind), public_url)]
+            kinds = [kind for kind in wanted if kind not in there]
             for kind in kinds:
-                if kind in found and (error := taking_error(found[kind], public_url)) is not None:
+                if (error := taking_error_of(kind)) is not None:
                     raise error
-        for kind in kinds:
-            url = webhook_url(public_url, kind)
-            taken = _replaced(kind, found.get(kind), own_urls=(url,))
-            self._remember(taken)
-            self._set(taken, url, token=token, is_set=kind in found)
-        for kind in there:
-            self._notify(
-                f"The {kind} webhook points here already, with an Authorization header: it is left as it is. "
-                "If its events are refused, it is set again."
-            )
-            self._preset[kind] = webhook_url(public_url, kind)
+            self._claim.take(public_url, wanted, token)
+            for kind in kinds:
+                url = webhook_url(public_url, kind)
+                taken = joint.get(kind) or _replaced(kind, found.get(kind), own_urls=(url,))
+                self._remember(taken)
+                self._set(taken, url, token=token, is_set=kind in found)
+        self._keep_preset([kind for kind in there if kind not in joint], public_url)
+        self._taken |= {kind: joint[kind] for kind in there if kind in joint}
+        self._tell_of_others(others)
         self._token = token
         urls = {kind: own for kind, own in self._wanted().items() if kind in kinds}
         for check in ignored(self._client, urls, needs_token=token is not None):
             self._troubles.told[check.type] = check
             self._notify(f"{check.words} {IGNORED}")
-        return kinds
+        return [kind for kind in wanted if kind in self._taken]
+
+    def _joint(self, others: Sequence[TeamListener]) -> dict[str, ReplacedWebhook]:
+        """What other listeners of the team have taken, too, by type. Raises StoreFailed."""
+        theirs = {kind for other in others for kind in other.registered}
+        return {one.type: one for one in self._to_restore() if one.type in theirs} if theirs else {}
+
+    def _keep_preset(self, kinds: Iterable[str], public_url: str) -> None:
+        for kind in kinds:
+            self._notify(
+                f"The {kind} webhook points here already, with an Authorization header: it is left as it is. "
+                "If its events are refused, it is set again."
+            )
+            self._preset[kind] = webhook_url(public_url, kind)
+
+    def _tell_of_others(self, others: Sequence[TeamListener]) -> None:
+        if others:
+            who = ", ".join(dict.fromkeys(f"{one.host} (process {one.process})" for one in others))
+            self._notify(f"The webhooks lead to other listeners of the team, too: {who}.")
 
     def observe(self, public_url: str, *, token: str | None) -> None:
         """From now on ``check`` sees whether the webhooks that lead to ``public_url`` stay as they are; none
@@ -172,11 +197,14 @@ class Registration:
         """
         if not self._to_restore():
             return []
-        self._lock_out_others()
-        try:
-            return self._restore_all()
-        finally:
-            self.close()
+        with self._claim.changing() as others:
+            try:
+                joint = self._joint(others)
+                for kind in joint:
+                    self._taken.pop(kind, None)
+                return self._restore_all(keep=joint)
+            finally:
+                self._claim.give_up()
 
     def replace(self, kind: str, url: str, *, token: str | None, refusal: Refused) -> None:
         """Delete a webhook and set it anew, where 8x8's ``refusal`` to set it may be because of the one that
@@ -225,7 +253,7 @@ class Registration:
         was moved by somebody, and is left alone. ``other_token`` says how many events of 8x8's were refused
         for their token since the last one with ours, by type: the list does not tell. Raises what the client
         raises where nothing could be found out."""
-        self._renew()
+        self._renew_claim()
         now = current_webhooks(self._client, retries=0)
         if self._observed is not None:
             for kind, webhook in now.items():
@@ -296,8 +324,18 @@ class Registration:
 
     def require_unregistered(self) -> None:
         """Raises InUse where another process of this machine has taken webhooks of the subaccount."""
-        self._lock_out_others()
-        self.close()
+        with self._claim.changing():
+            self._claim.give_up()
+
+    @property
+    def instance(self) -> str:
+        """By which the listener's /health can be told to be its."""
+        return self._claim.instance
+
+    def announce(self, public_url: str | None) -> None:
+        """The listener is up. Until ``close`` the others of a team know of it, and of the types of events
+        that lead to it."""
+        self._claim.announce(public_url, lambda: [kind for kind in self._wanted() if self.leads_here(kind)])
 
     @contextmanager
     def without_waits(self) -> Iterator[None]:
@@ -310,9 +348,7 @@ class Registration:
 
     def close(self) -> None:
         """Let others take webhooks."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._claim.close()
 
     def _set(
         self,
@@ -352,13 +388,14 @@ class Registration:
                 found = stored_webhooks.replaced_webhooks(store, self._account)
                 stored = {webhook.type: webhook for webhook in found}
         except VoicecliError:
-            if not self._taken:
+            if not self._taken or self._place.is_shared:  # other listeners may need them
                 raise
         return [*(stored | self._taken).values()]
 
-    def _restore_all(self, *, only: str | None = None) -> list[str]:
-        """All that can be, or ``only`` that type; then it raises the first of what went wrong."""
-        replaced = [webhook for webhook in self._to_restore() if only in (None, webhook.type)]
+    def _restore_all(self, *, only: str | None = None, keep: Container[str] = ()) -> list[str]:
+        """All that can be, or ``only`` that type, but none of those to ``keep``; then it raises the first of
+        what went wrong."""
+        replaced = [one for one in self._to_restore() if only in (None, one.type) and one.type not in keep]
         done = []
         if replaced:
             self._tell_of_dropped()
@@ -406,33 +443,30 @@ class Registration:
                 "which 8x8 does not reveal: set it again, with voicecli webhooks set."
             )
 
-    def _renew(self) -> None:
-        """Where the folder was removed meanwhile: lock others out again, as soon as none is in the way, and
-        keep what has to be put back."""
-        if self._lock is None or self._lock.is_there():
-            return
-        removed, self._lock = self._lock, None
-        try:
-            self._lock_out_others()
-        except VoicecliError:
-            self._lock = removed
-            return
-        removed.close()
-        with suppress(VoicecliError):  # it is put back by what is in memory
-            for webhook in list(self._taken.values()):
-                self._remember(webhook)
+    def _renew_claim(self) -> None:
+        """Where it was lost, since the folder was removed, or the database was away for long: claim again,
+        and keep what has to be put back. What listeners of the team have left that died is put back."""
+        if self._claim.renew():
+            if self._place.is_shared:
+                self._taken.clear()
+                self._preset.clear()
+                self._take_again()
+                return
+            with suppress(VoicecliError):  # it is put back by what is in memory
+                for webhook in list(self._taken.values()):
+                    self._remember(webhook)
+        if self._claim.has_dead():
+            with self._claim.changing() as others:
+                if self._claim.forget_dead():
+                    self._restore_all(keep={*self._joint(others), *self._taken})
 
-    def _lock_out_others(self) -> None:
-        if self._lock is not None:
-            return
-        name = hashlib.blake2b("\n".join(self._account).encode(), digest_size=8).hexdigest()
-        self._lock = Lock.take(self._place.folder / f"registered-{name}.lock")
-        if self._lock is None:
-            subaccount = self._account.subaccount
-            raise InUse(
-                f"Another voicecli listen on this machine has registered for subaccount {subaccount}.",
-                hint="Stop it first: 8x8 reports to one address for each type of event.",
-            )
+
+def _claim(place: StorePlace, client: Client) -> RegistrationClaim:
+    if not place.is_shared:
+        return FileClaim(place, client.account.identity)
+    from voicecli.listener.team_claim import TeamClaim
+
+    return TeamClaim(place, client.account.identity, pause=client.pause)
 
 
 def _replaced(kind: str, before: Webhook | None, *, own_urls: tuple[str, ...]) -> ReplacedWebhook:

@@ -44,6 +44,7 @@ class WebhookServer:
         guard: RequestGuard,
         *,
         routes: Mapping[str, Route],
+        instance: str,
         subaccount: str | None,
         details: Callable[[bool], Awaitable[Mapping[str, object]]],
         on_unauthorised: Callable[[], None],
@@ -53,7 +54,8 @@ class WebhookServer:
         self.guard = guard
         self.refused: dict[str, int] = {}
         self.other_token: dict[str, int] = {}
-        self.instance = secrets.token_hex(8)  # by which /health can be told to be this one's
+        self.instance = instance  # by which /health can be told to be this one's
+        self.team: str | None = None  # whose store it has, where a team shares one
         self.key = secrets.token_hex(16)  # for who may know more of it; it is told on this machine only
         self._routes = routes
         self._subaccount = subaccount
@@ -170,6 +172,8 @@ class WebhookServer:
     async def _health(self, request: web.BaseRequest) -> Mapping[str, object]:
         """That it is this listener; and more for who has the token, or the key."""
         who = {"status": "ok", "service": "voicecli", "instance": self.instance}
+        if self.team is not None:
+            who["team"] = self.team
         given = request.headers.get("Authorization", "")
         has_key = hmac.compare_digest(given.encode(errors="replace"), f"Bearer {self.key}".encode())
         if has_key or (self.guard.has_token and self.guard.is_authorised(given)):

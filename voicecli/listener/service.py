@@ -5,6 +5,7 @@ flight, public access, the application, the disk.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -12,9 +13,10 @@ from typing import Self, TypeVar
 
 from voicecli import settings
 from voicecli.clock import ClockJumps
-from voicecli.errors import VoicecliError
+from voicecli.errors import VoicecliError, is_store_unreachable
 from voicecli.listener import health, ports, retention
 from voicecli.listener.event_intake import EventIntake
+from voicecli.listener.event_keeper import SpoolState
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.instances import InstanceRecord
 from voicecli.listener.plan import ListenerPlan
@@ -24,11 +26,12 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.request_guard import RequestGuard
 from voicecli.listener.routes import Route, as_context
 from voicecli.listener.server import WebhookServer
+from voicecli.listener.spool_news import SpoolNews
 from voicecli.listener.start_lock import start_locked
-from voicecli.listener.tasks import end_task, in_background, to_its_end
+from voicecli.listener.tasks import end_task, in_background, to_its_end, with_store
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
-from voicecli.store.opening import open_store
+from voicecli.store.engine import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.webhook_events import Received
 
@@ -37,6 +40,10 @@ T = TypeVar("T")
 DELETE_CALLFLOWS_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
+
+
+def _team_of(store: Store) -> str | None:
+    return store.team
 
 
 def _ignore(*_: object) -> None:
@@ -70,7 +77,8 @@ class ListenerService:
         self._registration = registration
         self.webhook_watch: WebhookWatch | None = None
         """Where there is a registration."""
-        self._recorder = Recorder(plan.store)
+        self._spool = SpoolNews(notify)
+        self._recorder = Recorder(plan.store, on_spool=self._see_spool)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
             self._forwarder = Forwarder(
@@ -85,6 +93,7 @@ class ListenerService:
             ),
             RequestGuard(plan.token, plan.names, self._warn),
             routes=routes,
+            instance=secrets.token_hex(8) if registration is None else registration.instance,
             subaccount=None if registration is None else registration.account.subaccount,
             details=self._details,
             on_unauthorised=self._refused_unauthorised,
@@ -95,6 +104,7 @@ class ListenerService:
             plan.public_url,
             self._listener.instance,
             has_tunnel=plan.tunnel is not None,
+            team=lambda: self._listener.team,
             limits=plan.tunnel_limits,
             notify=notify,
             on_url=self._listener.guard.add_name,
@@ -149,7 +159,8 @@ class ListenerService:
         """Each step with what undoes it; undone is from the last to the first."""
         plan = self._plan
         settings.keep_loopback_from_proxies()
-        open_store(plan.store).close()  # so that one that can't be used is told now
+        await self._check_store(undo)
+        undo.callback(self._spool.end)
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
         undo.push_async_callback(self._delete_ended_callflows)
@@ -195,6 +206,28 @@ class ListenerService:
         }
         self._notify(f"Ready: listening at {self.url}", ready)
 
+    async def _check_store(self, undo: AsyncExitStack) -> None:
+        """So that a store that can't be used is told now. A shared one may be away: then events wait for it.
+        Raises ConfigurationError."""
+        place = self._plan.store
+        try:
+            self._listener.team = await with_store(place, _team_of, accept_newer=False)
+        except VoicecliError as error:
+            if not place.is_shared or not is_store_unreachable(error):
+                raise
+            undo.push_async_callback(end_task, in_background(self._learn_team(), self._warn))
+
+    async def _learn_team(self) -> None:
+        while self._listener.team is None:
+            await asyncio.sleep(DELETE_CALLFLOWS_EVERY)
+            with suppress(VoicecliError):
+                self._listener.team = await with_store(self._plan.store, _team_of)
+
+    def _see_spool(self, state: SpoolState) -> None:
+        if state.reason is None and self._spool.state.reason is not None:
+            self._look_soon()  # what could not be done at 8x8 meanwhile
+        self._spool.see(state)
+
     def _take_event(self, received: Received) -> None:
         self._summary_came |= received.event.type == "VSS"
         self._on_event(received)
@@ -232,6 +265,8 @@ class ListenerService:
             self.reachability.why_unreachable(),
             self._listener.events.unauthorised,
             self._listener.events.last_event,
+            self._spool.state.waiting,
+            self._spool.state.reason,
         )
         return state.document()
 

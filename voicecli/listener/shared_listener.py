@@ -291,7 +291,7 @@ class SharedListener:
             await self._wait_for_answers()
             gate, _ = await lock_start(self._plan.store.folder)
             if self._service.presence.refuse_tenants():
-                if not self._gets_answers or not self._question_wait.is_needed():
+                if not self._gets_answers or not await self._question_wait.is_needed():
                     return gate
                 self._service.presence.admit_tenants()  # who relied on it has left one
                 gate.close()

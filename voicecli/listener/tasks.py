@@ -1,7 +1,17 @@
-"""Tasks of an event loop, and how they end."""
+"""Tasks of an event loop, how they end, and what they do with the store."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import TypeVar
+
+from voicecli.errors import StoreUnreachable
+from voicecli.store.engine import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
+from voicecli.threads import in_daemon_thread
+
+T = TypeVar("T")
+STORE_LIMIT = 2.0  # seconds for a shared store: a VCA may wait for the answer
 
 
 async def to_its_end(cleaning: Coroutine[object, object, None]) -> None:
@@ -34,3 +44,22 @@ def in_background(work: Coroutine[object, object, None], warn: Callable[[str], N
     task = asyncio.create_task(work)
     task.add_done_callback(ended)
     return task
+
+
+async def with_store(
+    place: StorePlace, work: Callable[[Store], T], *, accept_newer: bool = True, limit: float = STORE_LIMIT
+) -> T:
+    """What ``work`` does with the open store. A file is used at once; a shared store beside the event loop,
+    for ``limit`` seconds at most. Raises StoreUnreachable when these are over, and what opening it raises."""
+
+    def opened() -> T:
+        with open_store(place, accept_newer=accept_newer) as store:
+            return work(store)
+
+    if not place.is_shared:
+        return opened()
+    try:
+        async with asyncio.timeout(limit):
+            return await in_daemon_thread(opened)
+    except TimeoutError as error:
+        raise StoreUnreachable(f"The store did not answer within {limit:.0f} s.") from error

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TypeVar
 
-from voicecli.errors import InUse, VoicecliError
+from voicecli.errors import InUse, VoicecliError, is_store_unreachable
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.tasks import end_task, in_background
@@ -50,6 +50,7 @@ class WebhookWatch:
         self._other_token = other_token
         self._notify = notify
         self._is_watching = False
+        self._is_registered = True  # as the plan says; False while the store that a team shares is away
         self._soon = asyncio.Event()
         self._looked = 0.0  # the loop's time
         self._looking = asyncio.Lock()
@@ -60,13 +61,16 @@ class WebhookWatch:
         """Register for what the plan says, or else put back what an earlier run left. ``undo`` gets what ends
         it. Raises what the registration raises."""
         registration, plan, public_url = self._registration, self._plan, self._public_url()
-        undo.callback(registration.close)
+        undo.push_async_callback(self.in_turn, registration.close)
         if plan.register and public_url is not None:
             undo.push_async_callback(self._restore)
-            take = partial(registration.take, plan.register, public_url, token=plan.token, force=plan.force)
-            take = partial(take, new_token=plan.token_is_new, optional=plan.optional, if_unset=plan.if_unset)
-            if taken := await self.in_turn(take):
-                self._notify(f"Registered with 8x8 for {', '.join(taken)}.", None)
+            try:
+                await self._register(public_url)
+            except VoicecliError as error:
+                if not is_store_unreachable(error):
+                    raise
+                self._is_registered = False
+                self._warn(f"Warning: 8x8 does not report here yet. {error.message} It is tried again.")
         else:
             try:
                 await self._restore()
@@ -78,11 +82,23 @@ class WebhookWatch:
                 return
             registration.observe(public_url, token=plan.token)
             self.look_soon()
+        registration.announce(public_url)
         self._known, self._is_watching = public_url, True
         undo.push_async_callback(end_task, in_background(self._run(), self._warn))
         undo.callback(setattr, self, "_is_watching", False)
 
+    async def _register(self, public_url: str) -> None:
+        plan = self._plan
+        take = partial(self._registration.take, plan.register, public_url, token=plan.token)
+        take = partial(take, force=plan.force, optional=plan.optional, if_unset=plan.if_unset)
+        taken = await self.in_turn(partial(take, new_token=plan.token_is_new))
+        self._is_registered = True
+        if taken:
+            self._notify(f"Registered with 8x8 for {', '.join(taken)}.", None)
+
     async def _restore(self) -> None:
+        if not self._is_registered:
+            return
         try:
             done = await self.in_turn(self._registration.restore)
         except InUse:
@@ -134,13 +150,23 @@ class WebhookWatch:
             return
         async with self._looking:
             public_url = self._public_url()
-            if public_url is not None and public_url != self._known:
+            if public_url is not None and not self._is_registered:
+                await self._register_late(public_url)
+            elif public_url is not None and public_url != self._known:
                 await self._follow(public_url)
             else:
                 await self._check()
             self._looked = asyncio.get_running_loop().time()
 
+    async def _register_late(self, public_url: str) -> None:
+        try:
+            await self._register(public_url)
+        except VoicecliError as error:
+            if not is_store_unreachable(error):
+                self._warn(f"Warning: 8x8 does not report here. {error.message} {error.hint}")
+
     async def _follow(self, public_url: str) -> None:
+        self._registration.announce(public_url)
         if not self._plan.register:
             self._registration.observe(public_url, token=self._plan.token)
             self._known = public_url

@@ -2,28 +2,26 @@
 
 Threads would take turns with the receiver; a process does not. On standard input it reads the database's URL
 and key, where there is one, and then batches of events; it keeps all that have arrived in one commit, and
-answers on standard output. Frames are four bytes of length and then ``marshal``, which is safe between two
-ends of the same program.
+answers on standard output: a list has answers, a tuple is a ``SpoolState``. Frames are four bytes of length
+and then ``marshal``, which is safe between two ends of the same program.
 """
 
 import marshal
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.listener.event_keeper import EventKeeper, FileKeeper, NumberedNote, SpooledNote
 from voicecli.platforms import system
-from voicecli.store.engine import Store
-from voicecli.store.event_recording import KeptEvent, record_events, record_replies
+from voicecli.store.event_recording import KeptEvent
 from voicecli.store.location import StorePlace
-from voicecli.store.opening import open_store
 
 HEADER = 4  # bytes
 CHUNK = 1 << 16  # bytes
-TIDY_EVERY = 0.5  # seconds
 
 
 def frame(content: Any) -> bytes:
@@ -33,61 +31,37 @@ def frame(content: Any) -> bytes:
 
 def serve(place: StorePlace, reading: int, writing: int) -> None:
     """Serve a listener, which has seen that the store fits, until the file descriptor that is read ends."""
-    over = threading.Event()
-    tidying = threading.Thread(target=_tidy, args=(place, over), daemon=True)
-    store = open_store(place, accept_newer=True)
+    writing_lock = threading.Lock()
+
+    def write(content: Any) -> None:
+        answer = frame(content)
+        with writing_lock:
+            while answer:
+                answer = answer[os.write(writing, answer) :]
+
+    def report(state: tuple[object, ...]) -> None:
+        with suppress(OSError):  # the listener has gone
+            write((*state,))
+
+    keeper = _keeper(place, report)
     try:
-        tidying.start()
         left = b""
         while chunk := os.read(reading, CHUNK):
             left += chunk
             events: list[KeptEvent] = []  # as mere tuples
-            replies: list[tuple[str, str | None, int]] = []
+            numbered: list[NumberedNote] = []
+            spooled: list[SpooledNote] = []
             while len(left) >= HEADER and len(left) >= (end := HEADER + int.from_bytes(left[:HEADER], "big")):
-                received, noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
-                events += received
-                replies += noted
+                batch = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
+                for known, new in zip((events, numbered, spooled), batch, strict=True):
+                    known += new
                 left = left[end:]
             if events:
-                store, answers = _kept(place, store, events)
-                _write(writing, frame(answers))
-            if replies:
-                with suppress(StoreFailed):  # an event without a note of its reply is whole all the same
-                    record_replies(store, replies)
-        over.set()
-        tidying.join()  # the last to close the store leaves it as one file
+                write(keeper.keep(events))
+            if numbered or spooled:
+                keeper.note(numbered, spooled)
     finally:
-        store.close()
-
-
-def _tidy(place: StorePlace, over: threading.Event) -> None:
-    """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a new
-    one soon after it was removed."""
-    while not over.is_set():
-        with suppress(ConfigurationError), open_store(place, accept_newer=True) as store:
-            while store.is_there() and not over.wait(TIDY_EVERY):
-                store.checkpoint()
-            continue
-        over.wait(TIDY_EVERY)
-
-
-def _kept(
-    place: StorePlace, store: Store, events: list[KeptEvent]
-) -> tuple[Store, list[tuple[int, int] | str]]:
-    """For each, in order: the event's number and how often it came, or why it is not on disk. If the store
-    was removed or replaced by then, they are kept in the one that is there now; which one, is given, too."""
-    try:
-        try:
-            return store, [(*recorded,) for recorded in record_events(store, events)]
-        except StoreFailed:
-            if store.is_there():
-                raise
-            now = open_store(place, accept_newer=True)
-            store.close()
-            store = now
-            return store, [(*recorded,) for recorded in record_events(store, events)]
-    except VoicecliError as error:
-        return store, [error.message] * len(events)
+        keeper.close()
 
 
 def _read(reading: int, size: int) -> bytes:
@@ -98,9 +72,12 @@ def _read(reading: int, size: int) -> bytes:
     return content
 
 
-def _write(writing: int, answer: bytes) -> None:
-    while answer:
-        answer = answer[os.write(writing, answer) :]
+def _keeper(place: StorePlace, report: Callable[[tuple[object, ...]], None]) -> EventKeeper:
+    if not place.is_shared:
+        return FileKeeper(place)
+    from voicecli.listener.spooling import SpoolingKeeper
+
+    return SpoolingKeeper(place, report)
 
 
 if __name__ == "__main__":

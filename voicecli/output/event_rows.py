@@ -80,7 +80,7 @@ class EventRow:
         kept, event = self.kept, self.kept.event
         data = {
             "record": "duplicate" if kept.again else "event",
-            "id": kept.id,
+            "id": kept.id or None,  # one that waits for a shared store has none yet
             "received": iso(kept.received),
             "type": event.type,
             "sessionId": event.session_id,

@@ -70,6 +70,7 @@ class Store(ABC):
     name: str  # for messages: the file's path, or the database and its host
     folder: Path  # this machine's own
     is_shared: ClassVar[bool]  # whether other machines use the same store
+    team: str | None = None  # who shares it
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +80,9 @@ class Store(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def cut(self) -> None:  # noqa: B027 - a file has no connection
+        """For any thread: a statement that another one waits for ends, with StoreUnreachable."""
 
     @abstractmethod
     def now(self) -> int:

@@ -173,6 +173,23 @@ STEPS: Final[dict[int, str]] = {
         destination TEXT NOT NULL,
         since BIGINT NOT NULL,
         PRIMARY KEY (source, destination, since)
+    );
+    CREATE TABLE listeners (
+        id TEXT PRIMARY KEY,                -- the instance that its /health tells
+        base_url TEXT NOT NULL,
+        subaccount TEXT NOT NULL,
+        host TEXT NOT NULL,                 -- who runs it where: user@host
+        process BIGINT NOT NULL,
+        public_url TEXT,
+        registered TEXT NOT NULL,           -- the types of webhooks that it has taken, with blanks between
+        types TEXT NOT NULL,                -- those that lead to it
+        token BYTEA,                        -- a keyed hash
+        lease_until BIGINT NOT NULL
+    );
+    CREATE TABLE vca_replies (              -- of applications, for when a VCA comes to another listener again
+        event BIGINT PRIMARY KEY,
+        asked_until BIGINT NOT NULL,        -- whose listener has that long to get one
+        sealed BYTEA
     )
     """,
 }

@@ -1,10 +1,12 @@
 """``voicecli store copy``: brings what this machine has stored into the store of its team."""
 
+from collections.abc import Iterator, Sequence
+
 import typer
 
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
-from voicecli.output import Column, TableRow
+from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.store.copying.kinds import Copied
 
@@ -13,7 +15,6 @@ voicecli store copy
 voicecli store copy --json
 VOICECLI_HOME=/mnt/old-server/voicecli voicecli store copy
 """
-_COLUMNS = (Column("what", 20), Column("here", 8), Column("copied", 8), Column("remarks", 0))
 
 
 def copy(ctx: typer.Context) -> None:
@@ -32,20 +33,14 @@ def copy(ctx: typer.Context) -> None:
 
     def show(copied: Copied) -> None:
         interrupts.check()
-        context.output.progress(f"Copied {copied.added:,} of {copied.rows:,} {copied.kind}")
+        context.output.progress(f"{copied.rows:,} {copied.kind}, {copied.added:,} of them added")
 
     with open_store(StorePlace(place.folder)) as source, open_store(place) as target:
         done = copy_store(source, target, show)
         left = unfinished_broadcasts(source)
         name = target.name
-    for copied in done:
-        data = copied._asdict()
-        cells = (copied.kind, f"{copied.rows:,}", f"{copied.added:,}", _remarks(copied))
-        context.output.partial_row(TableRow(_COLUMNS, cells, data))
-    added = sum(copied.added for copied in done)
     document = {"store": name, "copied": [copied._asdict() for copied in done], "unfinished": left}
-    words = f"Copied {counted(added, 'row')} into {name}; all rows were compared"
-    context.output.result(words, document, happened=True)
+    context.output.report(_lines(done, name), document)
     if left:
         context.output.warning(
             f"Resume {counted(len(left), 'broadcast')} from the database only, or people are called twice: "
@@ -53,12 +48,21 @@ def copy(ctx: typer.Context) -> None:
         )
 
 
+def _lines(done: Sequence[Copied], name: str) -> Iterator[Line]:
+    for copied in done:
+        if copied.rows:
+            yield f"{copied.kind:<14} {copied.rows:>10,}  {_remarks(copied)}", ""
+    added = sum(copied.added for copied in done)
+    yield f"Added {counted(added, 'row')} to {name}. All rows were compared.", ""
+
+
 def _remarks(copied: Copied) -> str:
-    """What is to be said of a kind, beside how many there are."""
+    """What became of the rows of a kind."""
     there = copied.rows - copied.added
-    parts = [
-        f"{there:,} were there" if there else "",
-        f"{copied.updated:,} of them brought up to date" if copied.updated else "",
-        f"{copied.different:,} of them differ, and stay as they are" if copied.different else "",
-    ]
-    return ", ".join(filter(None, parts))
+    parts = {
+        f"{copied.added:,} added": copied.added,
+        f"{there:,} were there": there,
+        f"{copied.updated:,} brought up to date": copied.updated,
+        f"{copied.different:,} differ and stay so": copied.different,
+    }
+    return ", ".join(part for part, number in parts.items() if number)

@@ -1,0 +1,99 @@
+"""The spool of a listener: a SQLite store of this machine's own, in which events wait while the store that a
+team shares is away. Every function raises StoreFailed."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from voicecli.store.engine import Store
+from voicecli.store.event_recording import KeptEvent, record_events, record_replies
+from voicecli.store.location import StorePlace
+from voicecli.store.sqlite import FILE
+
+
+class Note(NamedTuple):
+    """What an event was answered, in words, with a remark on it. An event that came to the spool has no
+    number yet: it is known by its session and its identity."""
+
+    reply: str
+    remark: str | None
+    session: str
+    identity: bytes
+
+
+class SpooledEvent(NamedTuple):
+    """``id`` is its number in the spool only."""
+
+    id: int
+    event: KeptEvent
+    remark: str | None
+
+    @property
+    def note(self) -> Note | None:
+        reply = self.event.reply
+        return None if reply is None else Note(reply, self.remark, self.event.session, self.event.identity)
+
+
+def place_of_spool(place: StorePlace) -> StorePlace:
+    """Where the spool is of a shared store: each has one of its own on a machine."""
+    return StorePlace(place.local_folder / "spool")
+
+
+def is_there(place: StorePlace) -> bool:
+    """Whether there is a spool in this place, without making one."""
+    return (place.folder / FILE).exists()
+
+
+def count_spooled(spool: Store) -> int:
+    """How many wait."""
+    return spool.read_number("SELECT count(*) FROM events")
+
+
+def oldest_spooled(spool: Store, limit: int) -> list[SpooledEvent]:
+    """The first of those that wait, in the order in which they came."""
+    query = "SELECT id, received, type, session, key, reply, body, remark FROM events ORDER BY id LIMIT ?"
+
+    def read(number: int, *columns: object) -> SpooledEvent:
+        *event, remark = columns
+        return SpooledEvent(number, KeptEvent._make(event), None if remark is None else str(remark))
+
+    return list(spool.read(read, query, (limit,)))
+
+
+def copy_spooled(store: Store, events: Sequence[SpooledEvent]) -> None:
+    """Keep them in the shared store, with their replies. Those that are there already are not put in again:
+    whoever copied them before may have been killed before he took them out of the spool."""
+    recorded = record_events(store, [one.event for one in events])
+    replies = [
+        (one.event.reply, one.remark, number)
+        for one, (number, _) in zip(events, recorded, strict=True)
+        if one.event.reply is not None
+    ]
+    if replies:
+        record_replies(store, replies)
+
+
+def remove_spooled(spool: Store, events: Sequence[SpooledEvent]) -> list[Note]:
+    """Take them out, since they are in the shared store: what has been noted of them since they were read."""
+    between = (events[0].id, events[-1].id)
+    noted = "SELECT session, key, reply, remark FROM events WHERE id BETWEEN ? AND ? AND reply IS NOT NULL"
+    with spool.transaction() as transaction:
+        rows = transaction(noted, between).rows
+        transaction("DELETE FROM events WHERE id BETWEEN ? AND ?", between)
+    known = {one.note for one in events}
+    notes = [Note(reply, remark, session, identity) for session, identity, reply, remark in rows]
+    return [note for note in notes if note not in known]
+
+
+def note_in_spool(spool: Store, notes: Iterable[Note]) -> list[Note]:
+    """Note what was answered; those whose event is not in the spool any more are given back."""
+    with spool.transaction() as transaction:
+        return [note for note in notes if not transaction(_NOTE, note).changed]
+
+
+def note_in_store(store: Store, notes: Iterable[Note]) -> None:
+    """The same in the shared store, of events that were in the spool; of several on one event the last."""
+    last = {(note.session, note.identity): note for note in notes}
+    store.execute_many(_NOTE, list(last.values()))
+
+
+_NOTE = "UPDATE events SET reply = ?, remark = ? WHERE session = ? AND key = ?"
