@@ -7,7 +7,8 @@ from voicecli.account import AccountId
 from voicecli.listener.routes import Answered
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
-from voicecli.store.sqlite import SqliteStore
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import Reply
@@ -30,7 +31,7 @@ PARTIES = {"source": "33199000000", "destination": "33199001234"}
 
 
 def placed(
-    home: Path,
+    home: Path | StorePlace,
     flow: Sequence[Action] = FLOW,
     *,
     session: str | None = None,
@@ -39,7 +40,7 @@ def placed(
     name: str = "r-1",
 ) -> int:
     """Note a call; with ``session`` its answer has come. Its number in the store."""
-    with SqliteStore(home) as store:
+    with open_store(home if isinstance(home, StorePlace) else StorePlace(home)) as store:
         attempts = Attempts(store, ACCOUNT)
         request = CallRequest(tuple(flow), name, action)
         number = attempts.begin(request, asks=asks, flow=flow if asks is not None else None)

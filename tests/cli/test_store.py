@@ -1,5 +1,6 @@
 """``voicecli store``, and what ``doctor`` and ``prune`` do with the store of a team."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -18,6 +19,7 @@ from voicecli.broadcast.retention import prune_in_background
 from voicecli.checks import store as store_checks
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import migrate_store, open_store
+from voicecli.store.spool import place_of_spool
 
 OF_DATABASE = list(store_checks.OF_DATABASE)
 
@@ -79,12 +81,12 @@ class Checks:
     def __init__(self, run: Program, sandbox: RunningSandbox) -> None:
         self._run, self._env = run, sandbox.environment
 
-    def __call__(self, place: StorePlace, **more: str) -> tuple[int, dict[str, dict[str, str]]]:
-        done = self._run(
-            "doctor", "--json", *public_access(), env={**self._env, **environment(place), **more}
-        )
+    def __call__(
+        self, place: StorePlace, *, more: Sequence[str] = ()
+    ) -> tuple[int, dict[str, dict[str, str]]]:
+        done = self._run("doctor", "--json", *public_access(), env={**self._env, **environment(place)})
         found = {check["check"]: check for check in done.json["checks"]}
-        return done.code, {check: found[check] for check in [*OF_DATABASE, "public URL"]}
+        return done.code, {check: found[check] for check in [*OF_DATABASE, "public URL", *more]}
 
 
 def test_doctor_looks_at_the_database(checks: Checks, team: StorePlace) -> None:
@@ -135,6 +137,23 @@ def test_doctor_tells_a_wrong_key_and_a_database_that_is_away(checks: Checks, te
     assert (code, found["store"]["words"]) == (3, "The team's key is another one.")
     code, found = checks(team._replace(url="postgresql://voicecli@127.0.0.1:9/calls"))
     assert (code, [found[check]["state"] for check in OF_DATABASE]) == (3, ["failed", *["skipped"] * 4])
+
+
+def test_doctor_tells_a_database_that_takes_no_changes(
+    checks: Checks, team: StorePlace, postgresql: SharedServer
+) -> None:
+    database = (team.url or "").partition("@/")[2].partition("?")[0]
+    postgresql.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    code, found = checks(team)
+    assert (code, found["store"]["state"]) == (3, "failed")
+    assert "read-only transaction" in found["store"]["words"]
+
+
+def test_doctor_tells_of_events_that_wait_on_this_machine(checks: Checks, team: StorePlace) -> None:
+    keep_a_call(place_of_spool(team).folder)
+    code, found = checks(team, more=["spool"])
+    assert (code, found["spool"]["state"]) == (0, "warning")
+    assert found["spool"]["words"].startswith("4 events of a time when the database was away")
 
 
 def test_doctor_tells_clocks_apart(checks: Checks, team: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:

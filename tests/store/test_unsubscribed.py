@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep, keep_a_call, place
 
+from voicecli.errors import StoreBusy
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import event_queries as stored_events, pruning, unsubscribed
 from voicecli.store.engine import Store
@@ -187,3 +188,19 @@ def test_events_are_read_once_and_nobody_who_writes_has_to_wait(
     monkeypatch.setattr(unsubscribed, "_people", people_while_others_write)
     assert known(tmp_path) == known(tmp_path) == {NUMBER}
     assert read == ["one"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_who_has_unsubscribed_is_not_called_though_that_can_not_be_noted(
+    tmp_path: Path, is_known: bool
+) -> None:
+    """The store may be read-only, or held by somebody; then of others it is not known."""
+    keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED", number=NUMBER))
+    if is_known:
+        assert known(tmp_path) == {NUMBER}
+        keep(tmp_path, event("VSS", "BUSY", OTHER))
+    with SqliteStore(tmp_path) as store, SqliteStore(tmp_path) as other, other.transaction():
+        with store.short_patience():
+            assert unsubscribed.first_unsubscribed(store, [SOMEBODY, NUMBER]) == NUMBER
+        with store.short_patience(), pytest.raises(StoreBusy):
+            unsubscribed.first_unsubscribed(store, [SOMEBODY])

@@ -9,6 +9,10 @@ import pytest
 from conftest import NUMBER, Finished, RunningSandbox, voicecli
 from machines import Machine
 
+from voicecli.account import DEFAULT_VOICE, Account
+from voicecli.calling.caller import Caller
+from voicecli.calling.make_call import MakeCallRoute
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.store.postgresql import PostgresqlStore
 
 Machines = Callable[[str], Machine]
@@ -69,6 +73,24 @@ def test_a_call_that_was_placed_is_told_whatever_happens_to_its_record(
     assert done.code == 0
     assert "will not know the session of this call" in done.err
     assert len(own_sandbox.sandbox.requested) == 2
+
+
+async def test_who_asks_a_listener_for_a_call_is_refused_unless_all_may_be_called(
+    machines: Machines, own_sandbox: RunningSandbox
+) -> None:
+    """Nobody would see a warning."""
+    machine = machines("a")
+    machine.cut_off()
+    account = Account(API_KEY, SUBACCOUNT, own_sandbox.sandbox.url)
+    route = MakeCallRoute(
+        lambda: Caller(account, machine.place), source=lambda: "+33199000000", voice_profile=DEFAULT_VOICE
+    )
+    status, body = await route({"customerPhone": NUMBER, "message": "Hello"})
+    assert status == 503
+    assert "Nothing was sent." in str(body)
+    assert not own_sandbox.sandbox.requested
+    status, _ = await route({"customerPhone": NUMBER, "message": "Hello", "callUnsubscribed": True})
+    assert status == 200
 
 
 def test_a_plain_call_with_another_key_is_refused(machines: Machines, own_sandbox: RunningSandbox) -> None:

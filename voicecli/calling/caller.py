@@ -38,7 +38,8 @@ class Caller:
     """Places calls from one account, and waits for their outcomes.
 
     ``store`` is where the store is, by default where the command line has it without settings. ``once``:
-    place the same call once, whichever process asks; ``call_unsubscribed``: call unsubscribed people, too.
+    place the same call once, whichever process asks; ``call_unsubscribed``: call unsubscribed people, too;
+    ``needs_store``: place no call, rather than warn, where the store can't be asked whether it may be placed.
     While it waits, 8x8's reports go to a voicecli listen that runs with this store, else to this process:
     at ``port``, reached by ``access`` (perhaps with ``ngrok_token``), authenticated by ``token`` (default: a
     new one); ``force`` takes webhooks that can't be restored exactly. ``plan`` makes the listener's plan in
@@ -52,6 +53,7 @@ class Caller:
     store: StorePlace = field(default_factory=lambda: StorePlace(store_folder(None)))
     once: "Once | None" = None
     call_unsubscribed: bool = False
+    needs_store: bool = False
     access: PublicAccess = field(default_factory=PublicAccess)
     port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)
@@ -188,7 +190,7 @@ class Caller:
                     warn=self.notices.warn,
                     once=self.once,
                     call_unsubscribed=self.call_unsubscribed,
-                    needs_store=waits,
+                    needs_store=waits or self.needs_store,
                     keys=",".join(sorted(confirming)),
                     vca_elsewhere=self._answered_elsewhere(
                         client, requests, waits=waits, digits=bool(confirming) or digits

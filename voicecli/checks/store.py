@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from voicecli.checks.finding import Finding, failed, ok, skipped, warning
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.plurals import counted
+from voicecli.store import spool
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import examine_database, open_store
@@ -56,6 +58,7 @@ def _check_database(place: StorePlace) -> Iterator[Finding]:
         yield ok("grants", f"User {found.user} may do what commands need.")
     yield _clock(found.offset)
     yield from _check_tables(place, found.version)
+    yield from _check_spool(place)
 
 
 def _clock(offset: timedelta) -> Finding:
@@ -73,7 +76,9 @@ def _check_tables(place: StorePlace, version: int | None) -> Iterator[Finding]:
     try:
         with open_store(place) as store:
             if trouble := store.find_damage():
-                raise ConfigurationError(f"The store can't be written: {trouble}.")
+                raise ConfigurationError(
+                    f"The store can't be written: {trouble}.", hint="voicecli help team says what it needs."
+                )
             size, is_told = store.size() / 1e6, _is_told(store)
     except VoicecliError as error:
         yield failed("store", _configuration(error))
@@ -88,6 +93,22 @@ def _check_tables(place: StorePlace, version: int | None) -> Iterator[Finding]:
     else:
         words = "The database does not tell what is new, as behind PgBouncer: it is asked ten times a second."
         yield ok("pooler", words)
+
+
+def _check_spool(place: StorePlace) -> Iterator[Finding]:
+    """Whether a listener of this machine has left events behind."""
+    spool_place = spool.place_of_spool(place)
+    if not spool.is_there(spool_place):
+        return
+    try:
+        with open_store(spool_place) as store:
+            waiting = spool.count_spooled(store)
+    except VoicecliError as error:
+        yield failed("spool", error)
+        return
+    if waiting:
+        words = f"{counted(waiting, 'event')} of a time when the database was away: only on this machine."
+        yield warning("spool", words, "voicecli listen brings them in.")
 
 
 def _is_told(store: Store) -> bool:

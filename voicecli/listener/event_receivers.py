@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 
 from voicecli import interrupts
+from voicecli.account import AccountId
 from voicecli.errors import VoicecliError
 from voicecli.listener import health
 from voicecli.listener.instances import is_running
@@ -22,7 +23,7 @@ START_ONE = "Start a listener that gets them: voicecli listen --register"
 class ReceiverKind(StrEnum):
     """Who is at the other end of a webhook."""
 
-    HERE = "here"  # a listener of this machine with this store
+    HERE = "here"  # a listener of this machine with this store, or of any that shares it
     NOBODY = "nobody"  # it is not set, or disabled
     DEAD_LISTENER = "dead listener"  # the path is a listener's, and nobody answers there
     OTHER_LISTENER = "other listener"  # of another machine or store
@@ -69,15 +70,21 @@ def find_receiver(
     webhooks: Mapping[str, Webhook],
     type: str,  # noqa: A002
     *,
+    account: AccountId | None = None,
     ask: health.AskHealth = ask_listener,
 ) -> EventReceiver:
     """Who gets events of this type, by the webhooks that are set, by type. It uses ``ask`` to see whether one
-    whose path is a listener's is there."""
+    whose path is a listener's is there; where a team shares the store, a listener of the ``account`` may run
+    on any machine. Raises StoreFailed and ConfigurationError, where a team shares the store."""
     webhook = webhooks.get(type)
     if webhook is None or not webhook.enabled:
         state = "not set" if webhook is None else "disabled"
         return no_receiver(type, f"The {type} webhook is {state}: nobody gets its events.")
     url, listener = webhook.url, health.listener_url(webhook.url)
+    if listener is not None and account is not None and place.is_shared:
+        ask = cache(ask)
+        if (of_team := _team_receiver(place, account, webhook, ask)) is not None:
+            return of_team
     found = None if listener is None else ask(listener)
     if found is None or (found.instance is None and found.answers):
         words = f"The {type} webhook points to an application at {url}."
@@ -100,11 +107,31 @@ def find_receiver(
     )
 
 
+def _team_receiver(
+    place: StorePlace, account: AccountId, webhook: Webhook, ask: health.AskHealth
+) -> EventReceiver | None:
+    """The listeners of the team that a webhook leads to, if it does."""
+    from voicecli.listener.team_listeners import Team, refuses
+
+    team = Team(place, account)
+    there = team.at(webhook, team.listeners(), ask=ask)
+    if not there:
+        return None
+    who, kind = there[0].host, webhook.type
+    if all(refuses(one, webhook) for one in there):
+        return no_receiver(
+            kind,
+            f"The {kind} webhook has no token: its events are refused by the voicecli listen of {who}.",
+            f"Set it again: voicecli webhooks set {kind.lower()} {webhook.url}",
+        )
+    return EventReceiver(kind, ReceiverKind.HERE, f"The voicecli listen of {who} gets {kind} events.")
+
+
 def look_up_receiver(client: Client, place: StorePlace, type: str = "VCA") -> EventReceiver:  # noqa: A002
     """Who gets events of this type: one request to 8x8, and perhaps one to a listener. Raises nothing: that
     the webhooks can't be listed is an answer."""
     try:
-        return find_receiver(place, current_webhooks(client), type)
+        return find_receiver(place, current_webhooks(client), type, account=client.account.identity)
     except VoicecliError as error:
         words = f"Who gets {type} events can't be found out. {error.message}"
         return EventReceiver(type, ReceiverKind.UNKNOWN, words, error.hint)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
@@ -19,12 +19,26 @@ ANSWER_TIMEOUT = 3.0  # seconds for a listener of this machine to say something 
 LOOK_TIMEOUT = 25.0  # the same where it asks 8x8 first, and perhaps sets webhooks again
 
 
-class FoundListener(NamedTuple):
-    """The listener that what 8x8 reports comes to; ``warning`` is what may keep it from that all the same."""
+class Reliance(Protocol):
+    """That a process relies on a listener of another one."""
 
-    tenant: Tenant
-    instance: str
+    def is_there(self) -> bool:
+        """Whether that listener still runs."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class FoundListener(NamedTuple):
+    """The listener that what 8x8 reports comes to: ``name`` is which one that is, without an article,
+    ``words`` the same as a sentence; ``warning`` is what may keep it from that all the same. ``trouble``
+    tells why that does not arrive now; empty where it does."""
+
+    tenant: Reliance
+    name: str
+    words: str
     warning: str | None
+    trouble: Callable[[], str]
 
 
 class ListenerSearch(NamedTuple):
@@ -57,7 +71,7 @@ def local_listener_state(place: StorePlace, instance: str) -> ListenerState | No
     return None if listener is None else health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
-def find_listener(
+def find_local_listener(
     place: StorePlace,
     list_webhooks: Callable[[], Mapping[str, Webhook]],
     required: Sequence[str],
@@ -80,9 +94,12 @@ def find_listener(
     if destinations and all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
         tenant = Tenant.register(place.folder, listener.instance)
-        found = (
-            None if tenant is None else FoundListener(tenant, listener.instance, listener.refusal_warning())
-        )
+        found = None
+        if tenant is not None:
+            words = "A voicecli listen runs on this machine: it receives what 8x8 reports."
+            trouble = partial(_trouble, place, listener.instance, required)
+            name = "voicecli listen that runs here"
+            found = FoundListener(tenant, name, words, listener.refusal_warning(), trouble)
         return ListenerSearch(webhooks, found, unresponsive)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):
@@ -91,6 +108,12 @@ def find_listener(
         return ListenerSearch(webhooks, None, unresponsive)
     bad = next(one for one in destinations if one.listener is None or one.trouble is not None)
     raise bad.error(bad.listener or next(iter(in_the_way), states[0]))
+
+
+def _trouble(place: StorePlace, instance: str, required: Sequence[str]) -> str:
+    """Why this listener does not get all of these types; empty where it does, or does not say so."""
+    state = local_listener_state(place, instance)
+    return next(filter(None, [] if state is None else map(state.why_not_received, required)), "")
 
 
 def unresponsive_error(listener: ListenerState, beside: str = "") -> ConfigurationError:

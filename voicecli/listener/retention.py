@@ -9,6 +9,7 @@ from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.attempts import has_sealed_flows
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
+from voicecli.store.vca_replies import delete_old_replies
 
 EVERY = 3600.0  # seconds
 
@@ -22,6 +23,8 @@ def delete_ended_callflows(place: StorePlace) -> None:
     with open_store(place, accept_newer=True) as store:
         if has_sealed_flows(store):
             update_outcomes(store)
+        if store.is_shared:
+            delete_old_replies(store)
 
 
 async def repeat_hourly(delete_old: DeleteOld, notify: Callable[[str], None]) -> None:

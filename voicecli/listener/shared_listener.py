@@ -4,6 +4,7 @@ runs here already, else by one in this process."""
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -11,12 +12,11 @@ from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, OutcomeUnknown, Unreachable, VoicecliError
 from voicecli.listener.event_receivers import EventReceiver, find_receiver, local_receiver, no_receiver
-from voicecli.listener.instances import Tenant, running_instances
+from voicecli.listener.instances import InstanceRecord, running_instances
 from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
-    find_listener,
-    local_listener_state,
+    Reliance,
     unresponsive_error,
 )
 from voicecli.listener.open_questions import QuestionWait
@@ -25,9 +25,9 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.listener.start_lock import lock_start
 from voicecli.listener.tasks import end_task, to_its_end
+from voicecli.listener.team_listeners import Team, find_listener
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
-from voicecli.platforms.locks import Lock
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.operations.webhooks import Webhook
 
@@ -82,8 +82,9 @@ class SharedListener:
         self._warn = warn
         self._on_failure = on_failure
         self._question_wait = question_wait
-        self._tenant: Tenant | None = None
-        self._instance = ""  # of the listener that is relied upon
+        self._team = Team(plan.store, registration.account) if plan.store.is_shared else None
+        self._tenant: Reliance | None = None
+        self._trouble: Callable[[], str] = str  # of the listener that is relied upon
         self._service: ListenerService | None = None
         self._watching: asyncio.Task[None] | None = None
         self._takeover_failed = False  # it took too long to become the listener
@@ -173,7 +174,7 @@ class SharedListener:
         """Find a listener, or become it: one process at a time, so that those that start together find the
         first. The search, which may take long, is done without the lock."""
         while True:
-            before, trouble = running_instances(self._plan.store.folder), None
+            before, trouble = await self._listeners(), None
             try:
                 search = await self._search()
             except ConfigurationError as error:
@@ -182,9 +183,9 @@ class SharedListener:
                 if search.found is not None:
                     await self._use_listener(search.found, search.webhooks)
                     return
-            gate, is_first = await lock_start(self._plan.store.folder)
+            gate, is_first = await self._lock_start()
             try:
-                if not is_first or running_instances(self._plan.store.folder) != before:
+                if not is_first or await self._listeners() != before:
                     continue  # somebody has become a listener, or ended as one
                 if trouble is not None:
                     raise trouble
@@ -193,14 +194,22 @@ class SharedListener:
             finally:
                 gate.close()
 
+    async def _listeners(self) -> Sequence[object]:
+        """Those that run now, to see whether that changes."""
+        here = running_instances(self._plan.store.folder)
+        if self._team is None:
+            return here
+        team = await in_daemon_thread(self._team.listeners)
+        return [*here, *(one.id for one in team)]
+
     async def _search(self) -> ListenerSearch:
         registration = self._registration
         search = partial(find_listener, self._plan.store, registration.current_webhooks, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
     async def _use_listener(self, found: FoundListener, webhooks: Mapping[str, Webhook]) -> None:
-        self._tenant, self._instance = found.tenant, found.instance
-        self._notify("A voicecli listen runs on this machine: it receives what 8x8 reports.")
+        self._tenant, self._trouble = found.tenant, found.trouble
+        self._notify(found.words)
         if found.warning is not None:
             self._warn(found.warning)
         self._receiver = local_receiver(VCA) if VCA in self._required else await self._found(webhooks)
@@ -226,7 +235,20 @@ class SharedListener:
 
     async def _found(self, webhooks: Mapping[str, Webhook]) -> EventReceiver:
         """Who gets VCAs, by the webhooks that are set."""
-        return await in_daemon_thread(partial(find_receiver, self._plan.store, webhooks, VCA))
+        find = partial(find_receiver, self._plan.store, webhooks, VCA, account=self._registration.account)
+        return await in_daemon_thread(find)
+
+    async def _lock_start(self) -> tuple[ExitStack, bool]:
+        """The lock under which a listener starts or ends, and whether it was free at once: that of this
+        machine, and, where a team shares the store, that of the team."""
+        with ExitStack() as stack:
+            lock, is_first = await lock_start(self._plan.store.folder)
+            stack.callback(lock.close)
+            if self._team is not None:
+                team_lock, is_first_of_team = await self._team.lock_start()
+                stack.callback(team_lock.close)
+                is_first = is_first and is_first_of_team
+            return stack.pop_all(), is_first
 
     def _relay(self, text: str, _record: Mapping[str, object] | None) -> None:
         """Pass on the news of the listener in this process."""
@@ -271,9 +293,7 @@ class SharedListener:
     async def _ask(self, told: str) -> str:
         """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
         it says now."""
-        state = await in_daemon_thread(partial(local_listener_state, self._plan.store, self._instance))
-        troubles = [] if state is None else map(state.why_not_received, self._required)
-        trouble = next(filter(None, troubles), "")
+        trouble = await in_daemon_thread(self._trouble)
         if trouble not in ("", told):
             self._warn(f"What 8x8 reports does not arrive now. {trouble}")
         return trouble
@@ -283,29 +303,45 @@ class SharedListener:
         if self._service is not None and self._gets_answers:
             await self._question_wait.until_answered()
 
-    async def _wait_until_unneeded(self) -> Lock | None:
+    async def _wait_until_unneeded(self) -> ExitStack | None:
         """Where this process is the listener, wait until no question is open and nobody relies on it. The
         lock then keeps others from relying on it."""
         told = False
         while self._service is not None and self._service.presence is not None:
             await self._wait_for_answers()
-            gate, _ = await lock_start(self._plan.store.folder)
-            if self._service.presence.refuse_tenants():
-                if not self._gets_answers or not await self._question_wait.is_needed():
-                    return gate
-                self._service.presence.admit_tenants()  # who relied on it has left one
-                gate.close()
+            with ExitStack() as stack:
+                gate, _ = await self._lock_start()
+                stack.enter_context(gate)
+                if is_free := await self._refuse_tenants(self._service.presence):
+                    if not self._gets_answers or not await self._question_wait.is_needed():
+                        return stack.pop_all()
+                    await self._admit_tenants(self._service.presence)  # who relied on it has left one
+            if is_free:
                 continue
-            gate.close()
             if not told:
-                self._notify(
-                    "Other commands on this machine wait for these reports: receiving goes on for them."
-                )
+                whose = "on this machine" if self._team is None else "of the team"
+                self._notify(f"Other commands {whose} wait for these reports: receiving goes on for them.")
                 told = True
             await asyncio.sleep(TRY_EVERY)
         return None
 
-    async def _leave(self, gate: Lock | None) -> None:
+    async def _refuse_tenants(self, presence: InstanceRecord) -> bool:
+        """Let nobody rely on this listener from now on; False where somebody does."""
+        if not presence.refuse_tenants():
+            return False
+        if self._team is None:
+            return True
+        if await in_daemon_thread(partial(self._team.refuse_tenants, self._registration.instance)):
+            return True
+        presence.admit_tenants()
+        return False
+
+    async def _admit_tenants(self, presence: InstanceRecord) -> None:
+        presence.admit_tenants()
+        if self._team is not None:
+            await in_daemon_thread(partial(self._team.admit_tenants, self._registration.instance))
+
+    async def _leave(self, gate: ExitStack | None) -> None:
         """End, under the lock if it is held already."""
         if self._watching is not None:
             await end_task(self._watching)

@@ -5,9 +5,10 @@ receiver that 8x8 reported to before us (``PreviousReceiverReplier``).
 ``cli.listen.vca_replier`` chooses one of them. Calls that were placed from here have ``calling.vca_replier``,
 which asks the chosen one about all others."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from voicecli.errors import VoicecliError
 from voicecli.listener.forward import WebhookClient
 from voicecli.listener.routes import Answered, Replier, as_context
+from voicecli.listener.tasks import STORE_LIMIT, with_store
 from voicecli.store import unsubscribed
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.location import StorePlace
@@ -60,7 +62,13 @@ class CallHistory:
             stored = []
         asked = self._asked.setdefault(session, []) if session else []
         known = {(one.received, one.body) for one in stored} | {one.id for one in stored}
-        unknown = [one for one in asked if one.id not in known and (one.received, one.body) not in known]
+        unknown = [
+            one
+            for one in asked
+            if one.id not in known
+            and (one.received, one.body) not in known
+            and not 0 < number <= one.id  # this one came to another listener before
+        ]
         asked.append(received)
         if len(self._asked) > MAX_CALLS:
             self._asked.popitem(last=False)
@@ -85,11 +93,11 @@ class CallflowReplier:
         self._history = CallHistory()
 
     async def __call__(self, received: Received, _headers: Mapping[str, str]) -> Answered:
-        def kept() -> list[Received]:
-            with open_store(self._place, accept_newer=True) as store:
-                return events_of_session(store, received.event.session_id)
-
-        of_session = self._history.before(received, kept)
+        kept: list[Received] = []
+        with suppress(VoicecliError):
+            read = partial(events_of_session, session_id=received.event.session_id)
+            kept = await with_store(self._place, read)
+        of_session = self._history.before(received, lambda: kept)
         earlier = [one for one in of_session if one.event.type in ("VCA", "VCS")]
         first = next((index for index, one in enumerate(earlier) if one.event.type == "VCA"), len(earlier))
         started, *since = earlier[first:] or [received]
@@ -132,7 +140,7 @@ class PreviousReceiverReplier:
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
         try:
-            self._url, self._known = self._read(), True
+            self._url, self._known = await self._read(), True
         except VoicecliError as error:  # where it was before it hardly changes
             if not self._known:
                 return Answered(reply_without_callflow(received.event), error.message)
@@ -145,12 +153,11 @@ class PreviousReceiverReplier:
             return Answered(HANG_UP, f"not placed from here; the receiver before us {remark}")
         return Answered(reply, "not placed from here: as the receiver before us says")
 
-    def _read(self) -> str | None:
+    async def _read(self) -> str | None:
         """Where they went; None where nobody got them. Raises ConfigurationError and StoreFailed."""
         if self._account is None:
             return None
-        with open_store(self._place, accept_newer=True) as store:
-            replaced = replaced_webhooks(store, self._account)
+        replaced = await with_store(self._place, partial(replaced_webhooks, account=self._account))
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
 
@@ -174,7 +181,11 @@ class UnsubscribedFilter(AsyncExitStack):
         if not people:
             return answered
         try:
-            spared = await in_daemon_thread(partial(self._unsubscribed, people))
+            async with asyncio.timeout(STORE_LIMIT if self._place.is_shared else None):
+                spared = await in_daemon_thread(partial(self._unsubscribed, people))
+        except TimeoutError:
+            remark = "it is not known in time whether somebody it calls has unsubscribed"
+            return _with_remark(answered, remark)
         except VoicecliError as error:
             remark = f"it is not known whether somebody it calls has unsubscribed: {error.message}"
             return _with_remark(answered, remark)

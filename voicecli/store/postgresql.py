@@ -298,8 +298,8 @@ class PostgresqlStore(engine.Store):
 
     def find_damage(self) -> str | None:
         try:
-            with self.transaction():
-                pass
+            with self.transaction() as transaction:  # a database may be for reading only
+                transaction("UPDATE leases SET until = until WHERE name = ''")
         except StoreBusy:
             raise
         except StoreFailed as error:

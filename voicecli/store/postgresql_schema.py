@@ -142,6 +142,12 @@ STEPS: Final[dict[int, str]] = {
         PRIMARY KEY (broadcast, line)
     ) WITH (fillfactor = 50);               -- a row is updated two or three times
 
+    CREATE TABLE tenants (                  -- which processes rely on which listeners of the team
+        listener TEXT NOT NULL,
+        tenant TEXT NOT NULL,               -- empty: it is about to end, and lets nobody rely on it
+        until BIGINT NOT NULL,
+        PRIMARY KEY (listener, tenant)
+    );
     CREATE TABLE replaced_webhooks (
         base_url TEXT NOT NULL,
         subaccount TEXT NOT NULL,

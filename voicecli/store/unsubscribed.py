@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.errors import StoreFailed, StoreUnreachable
 from voicecli.store.engine import Store, Transaction
 from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
@@ -38,12 +39,21 @@ def numbers(store: Store) -> set[str]:
 
 def first_unsubscribed(store: Store, people: Iterable[str]) -> str | None:
     """The first of these numbers that is not to be called, as E.164, however it was written; None where all
-    may be."""
-    update(store)
+    may be. Where the store can be read only, who is known is found all the same."""
+    not_noted, why = set[str](), None
+    try:
+        update(store)
+    except StoreUnreachable:
+        raise
+    except StoreFailed as error:
+        why, new = error, _summaries(store, read_position(store, _READER), last_event_number(store))
+        not_noted = {number for summary in new for number in summary.people}
     query = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"
     for number in filter(None, map(_e164, people)):
-        if store.read_number(query, (number,)):
+        if number in not_noted or store.read_number(query, (number,)):
             return number
+    if why is not None:
+        raise why
     return None
 
 

@@ -41,4 +41,8 @@ def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan
         other = vca_repliers.ApplicationReplier(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
+    if plan.store.is_shared and (plan.forward_to is not None or wanted == "continue"):
+        from voicecli.listener.team_replies import TeamReplies
+
+        other = TeamReplies(plan.store, other, timeout=plan.forward_timeout)
     return PlacedCallsReplier(plan.store, other)
