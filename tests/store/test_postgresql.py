@@ -38,8 +38,8 @@ from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.postgresql_migrating import Migrated, migrate
 from voicecli.store.postgresql_sql import for_many, translate
 
-MADE = {"id", "run", "client_action_id", "fingerprint", "sealed"}
-"""Columns that have what was made by chance, or with numbers left out."""
+MADE = {"id", "run", "client_action_id", "fingerprint", "sealed", "reason"}
+"""Columns that have what was made by chance, with numbers left out, or in words of each engine's."""
 
 
 @pytest.fixture(scope="module")
