@@ -100,9 +100,9 @@ def test_every_write_leaves_what_it_leaves_in_sqlite(engine: Postgresql, tmp_pat
     for one in (engine, Sqlite()):
         with one.open(tmp_path) as store:
             fill(store)
-            for write in WRITES.values():
+            for name in sorted(WRITES.keys() - {"claim a row"}):  # a worker of a team tells how it left that
                 with suppress(PlacedBefore):  # by one of those before
-                    write(store)
+                    WRITES[name](store)
             left.append(comparable(store))
     assert left[0] == left[1]
     assert all(left[0][table] for table in TABLES)
