@@ -36,7 +36,7 @@ from voicecli.listener.event_receivers import look_up_receiver
 from voicecli.listener.instances import InstanceRecord, RunningInstance, running_instances
 from voicecli.listener.local_listeners import (
     ListenerSearch,
-    find_listener,
+    find_local_listener,
     local_listener_state,
     local_listener_states,
 )
@@ -71,7 +71,12 @@ def registration(world: World, home: Path) -> Registration:
 async def search(world: World, home: Path, *required: str, port: int = 1) -> ListenerSearch:
     mine = registration(world, home)
     find = partial(
-        find_listener, StorePlace(home), mine.current_webhooks, required, account=mine.account, port=port
+        find_local_listener,
+        StorePlace(home),
+        mine.current_webhooks,
+        required,
+        account=mine.account,
+        port=port,
     )
     return await asyncio.to_thread(find)
 

@@ -13,6 +13,7 @@ from placed_calls import ASK, SAY
 from running_listener import InThread, RunningListener, listening, public_access, registering, told, webhooks
 
 from voicecli.listener import team_listeners
+from voicecli.platforms.identity import user_at_host
 from voicecli.store import following
 from voicecli.store.event_queries import newest_events
 from voicecli.store.opening import open_store
@@ -141,3 +142,11 @@ def test_who_waits_for_longer_than_it_may_does_not_know_the_outcome(machines: Ma
         other.come_back()
     assert (waiting.returncode, out) == (8, f"{NO_ANSWER}: no summary came in time\n")
     assert said.count("Waiting goes on.") == 1
+
+
+@pytest.mark.soak
+def test_doctor_finds_the_listener_of_another_machine(machines: Machines) -> None:
+    one, other = machines("a"), machines("b")
+    with listens(one):
+        done = voicecli("doctor", env={**other.env, "OUTBOUND_PHONE_NUMBER": "+33199000000"})
+    assert f"VSS points to the voicecli listen of {user_at_host()}." in done.out + done.err

@@ -7,10 +7,11 @@ from voicecli.checks.finding import Finding, failed, ok, skipped, warning
 from voicecli.checks.webhooks import NEEDED, check_webhooks
 from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
 from voicecli.listener import ports
-from voicecli.listener.local_listeners import find_listener, unresponsive_error
+from voicecli.listener.local_listeners import unresponsive_error
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
+from voicecli.listener.team_listeners import find_listener
 from voicecli.threads import in_daemon_thread, iterate_in_thread
 from voicecli.tunnel import configuration, ngrok_program
 from voicecli.tunnel.advice import DOWNLOAD
@@ -25,7 +26,7 @@ async def check_public_access(
     webhooks: Mapping[str, Webhook] | None,
     notify: Callable[[str], None],
 ) -> AsyncIterator[Finding]:
-    """What 8x8 reports may go to a listener that runs here; else one listens for a moment, without telling
+    """What 8x8 reports may go to a listener that runs already; else one listens for a moment, without telling
     8x8. ``webhooks`` are those that are set, by type; None where 8x8 does not tell."""
     listener = None
     if webhooks is not None:
@@ -40,19 +41,17 @@ async def check_public_access(
             listener.tenant.close()
         for found in map(unresponsive_error, search.unresponsive):
             yield warning("listener", found.message, found.hint)
-        async for finding in iterate_in_thread(
-            check_webhooks(registration, plan, webhooks, here=listener is not None)
-        ):
+        async for finding in iterate_in_thread(check_webhooks(registration, plan, webhooks, listener)):
             yield finding
     is_set = "is not set: each run makes one of its own." if plan.token_is_new else "is set."
     yield ok("token", f"WEBHOOK_AUTH_TOKEN {is_set}")
     if listener is not None:
         if listener.warning is not None:
             yield warning("listener", listener.warning, "")
-        used = "The voicecli listen that runs here is used, with its own"
+        used = f"The {listener.name} is used, with its own"
         yield skipped("port", f"{used} port.")
         yield skipped("ngrok", f"{used} tunnel.")
-        yield ok("public URL", "8x8's webhook points to the voicecli listen that runs here.")
+        yield ok("public URL", f"8x8's webhook points to the {listener.name}.")
         return
     port, agent = _port(plan), await in_daemon_thread(partial(_ngrok, plan, notify))
     yield port

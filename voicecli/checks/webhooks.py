@@ -7,6 +7,7 @@ from voicecli.checks.finding import Finding, failed, ok, warning
 from voicecli.errors import VoicecliError
 from voicecli.listener.event_receivers import EventReceiver, ask_listener, find_receiver
 from voicecli.listener.health import AskHealth
+from voicecli.listener.local_listeners import FoundListener
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration, is_set_for, taking_error
 from voicecli.store.opening import open_store
@@ -18,12 +19,14 @@ NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm a
 
 
 def check_webhooks(
-    registration: Registration, plan: ListenerPlan, webhooks: Mapping[str, Webhook], *, here: bool
+    registration: Registration,
+    plan: ListenerPlan,
+    webhooks: Mapping[str, Webhook],
+    listener: FoundListener | None,
 ) -> Iterator[Finding]:
-    """Whether a call may take them for as long as it waits; ``here`` is whether a listener of this machine
-    is relied upon."""
-    left = set() if here else _urls_of_killed_listeners(registration, plan)
-    if not here:
+    """Whether a call may take them for as long as it waits, unless it relies on a ``listener``."""
+    left = _urls_of_killed_listeners(registration, plan) if listener is None else set()
+    if listener is None:
         try:
             registration.require_unregistered()
         except VoicecliError as error:
@@ -39,9 +42,9 @@ def check_webhooks(
             words = f"{kind} was left behind by a listener that was killed."
             hint = "The next listener restores the former webhook; or run voicecli webhooks restore."
             yield ok(check, words, hint)
-        elif here and receiver.is_here:
-            yield ok(check, f"{kind} points to the voicecli listen that runs here.")
-        elif here:
+        elif listener is not None and receiver.is_here:
+            yield ok(check, f"{kind} points to the {listener.name}.")
+        elif listener is not None:
             hint = f"{what} would not work: start it with --register."
             yield warning(check, receiver.words, hint)
         elif webhook is not None and is_set_for(webhook, url) and not plan.token_is_new:

@@ -30,10 +30,12 @@ class Reliance(Protocol):
 
 
 class FoundListener(NamedTuple):
-    """The listener that what 8x8 reports comes to: which one that is in ``words``; ``warning`` is what may
-    keep it from that all the same. ``trouble`` tells why that does not arrive now; empty where it does."""
+    """The listener that what 8x8 reports comes to: ``name`` is which one that is, without an article,
+    ``words`` the same as a sentence; ``warning`` is what may keep it from that all the same. ``trouble``
+    tells why that does not arrive now; empty where it does."""
 
     tenant: Reliance
+    name: str
     words: str
     warning: str | None
     trouble: Callable[[], str]
@@ -52,7 +54,7 @@ def local_listener_states(place: StorePlace, *, look: bool = False) -> list[List
     """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
     the webhooks first, and set again what was lost. All are asked at once; one that has been stopped holds
     nobody up for longer than ANSWER_TIMEOUT."""
-    return run_in_parallel(partial(_state, look=look), running_instances(place.folder))
+    return run_in_parallel(partial(_state, look=look), running_instances(place.local_folder))
 
 
 def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
@@ -65,11 +67,11 @@ def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
 
 def local_listener_state(place: StorePlace, instance: str) -> ListenerState | None:
     """What this listener says of itself; None where it does not run here."""
-    listener = next((one for one in running_instances(place.folder) if one.instance == instance), None)
+    listener = next((one for one in running_instances(place.local_folder) if one.instance == instance), None)
     return None if listener is None else health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
-def find_listener(
+def find_local_listener(
     place: StorePlace,
     list_webhooks: Callable[[], Mapping[str, Webhook]],
     required: Sequence[str],
@@ -91,12 +93,13 @@ def find_listener(
     destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in kinds]
     if destinations and all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
-        tenant = Tenant.register(place.folder, listener.instance)
+        tenant = Tenant.register(place.local_folder, listener.instance)
         found = None
         if tenant is not None:
             words = "A voicecli listen runs on this machine: it receives what 8x8 reports."
             trouble = partial(_trouble, place, listener.instance, required)
-            found = FoundListener(tenant, words, listener.refusal_warning(), trouble)
+            name = "voicecli listen that runs here"
+            found = FoundListener(tenant, name, words, listener.refusal_warning(), trouble)
         return ListenerSearch(webhooks, found, unresponsive)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):

@@ -17,7 +17,6 @@ from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
     Reliance,
-    find_listener,
     unresponsive_error,
 )
 from voicecli.listener.open_questions import QuestionWait
@@ -26,7 +25,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.listener.start_lock import lock_start
 from voicecli.listener.tasks import end_task, to_its_end
-from voicecli.listener.team_listeners import Team
+from voicecli.listener.team_listeners import Team, find_listener
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
 from voicecli.threads import in_daemon_thread
@@ -197,7 +196,7 @@ class SharedListener:
 
     async def _listeners(self) -> Sequence[object]:
         """Those that run now, to see whether that changes."""
-        here = running_instances(self._plan.store.folder)
+        here = running_instances(self._plan.store.local_folder)
         if self._team is None:
             return here
         team = await in_daemon_thread(self._team.listeners)
@@ -205,10 +204,6 @@ class SharedListener:
 
     async def _search(self) -> ListenerSearch:
         registration = self._registration
-        if self._team is not None:
-            find = partial(self._team.find, registration.current_webhooks, self._required)
-            if (search_of_team := await in_daemon_thread(find)) is not None:
-                return search_of_team
         search = partial(find_listener, self._plan.store, registration.current_webhooks, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
@@ -247,7 +242,7 @@ class SharedListener:
         """The lock under which a listener starts or ends, and whether it was free at once: that of this
         machine, and, where a team shares the store, that of the team."""
         with ExitStack() as stack:
-            lock, is_first = await lock_start(self._plan.store.folder)
+            lock, is_first = await lock_start(self._plan.store.local_folder)
             stack.callback(lock.close)
             if self._team is not None:
                 team_lock, is_first_of_team = await self._team.lock_start()

@@ -12,7 +12,7 @@ from functools import partial
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, InUse, VoicecliError
 from voicecli.listener import health
-from voicecli.listener.local_listeners import FoundListener, ListenerSearch
+from voicecli.listener.local_listeners import FoundListener, ListenerSearch, find_local_listener
 from voicecli.listener.start_lock import PATIENCE
 from voicecli.listener.webhook_check import check_webhook
 from voicecli.store import tenants
@@ -94,6 +94,19 @@ class TeamTenant:
         self.trouble = f"The team's listeners do not get {names} events any more." if lost else ""
 
 
+def find_listener(
+    place: StorePlace,
+    list_webhooks: Callable[[], Mapping[str, Webhook]],
+    required: Sequence[str],
+    *,
+    account: AccountId,
+    port: int,
+) -> ListenerSearch:
+    """``find_local_listener``; where a team shares the store, one of its listeners first, on any machine."""
+    found = Team(place, account).find(list_webhooks, required) if place.is_shared else None
+    return found or find_local_listener(place, list_webhooks, required, account=account, port=port)
+
+
 class Team:
     """The listeners of one account, in the store that the team shares."""
 
@@ -150,9 +163,10 @@ class Team:
 
     def _rely(self, known: Sequence[TeamListener], required: Sequence[str]) -> FoundListener | None:
         tenant = TeamTenant(self._place, self._account, known, required)
-        who = ", ".join(dict.fromkeys(one.host for one in known))
-        words = f"The voicecli listen of {who} receives what 8x8 reports."
-        return FoundListener(tenant, words, None, lambda: tenant.trouble) if tenant.begin() else None
+        name = f"voicecli listen of {', '.join(dict.fromkeys(one.host for one in known))}"
+        words = f"The {name} receives what 8x8 reports."
+        found = FoundListener(tenant, name, words, None, lambda: tenant.trouble)
+        return found if tenant.begin() else None
 
     async def lock_start(self) -> tuple[ExitStack, bool]:
         """The lock under which a process of the team begins or ends to listen for its calls; and whether it
