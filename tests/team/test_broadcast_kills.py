@@ -70,8 +70,11 @@ class Team:
         self._processes: list[Popen[str]] = []
 
     def begin(self) -> None:
-        self._start(*self.machine.sending("--request-timeout", "2"))
-        wait_until(self.machine.broadcasts)
+        """Send the list, once more where the connection is cut before it is planned."""
+        while not self.machine.broadcasts():
+            self._start(*self.machine.sending("--request-timeout", "2"))
+            wait_until(lambda: self.machine.broadcasts() or self._processes[0].poll() is not None)
+            self._processes = [one for one in self._processes if one.poll() is None]
 
     def _start(self, *arguments: str) -> None:
         self._processes.append(self._stack.enter_context(self.machine.started(*arguments)))
