@@ -18,8 +18,10 @@ from voicecli.broadcast.policy import Policy
 from voicecli.quiet_hours import Hours
 from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Counts
-from voicecli.store.broadcast_journal import Journal, create_journal
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.engine import Store
+from voicecli.store.journals import create_journal
 from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest
@@ -33,10 +35,12 @@ def number(index: int) -> str:
 class World:
     """A journal and what works on it. ``calls`` counts the requests that reached the sandbox, by number."""
 
-    def __init__(self, home: Path, sandbox: RunningSandbox) -> None:
+    def __init__(
+        self, home: Path, sandbox: RunningSandbox, store: Store | None = None, **options: object
+    ) -> None:
         self.home = home
         self.sandbox = sandbox
-        self.store = SqliteStore(home)
+        self.store = store or SqliteStore(home)
         self.url = sandbox.sandbox.url  # of whom is called
         self.pace = Pace(home / "pace", None)
         self.request_timeout = DEADLINE  # seconds
@@ -46,9 +50,13 @@ class World:
             file="",
             fingerprint=b"",
             shard=(1, 1),
-            options={},
+            options=options,
             content=b"",
         )
+
+    def pace_of(self, journal: Journal) -> Pace:
+        """By which calls of this journal leave."""
+        return self.pace
 
     def plan(self, destinations: Sequence[str]) -> None:
         rows = [BroadcastRow(line, whom, RowState.PLANNED) for line, whom in enumerate(destinations, 1)]
@@ -94,7 +102,7 @@ class World:
         engine = Engine(
             journal,
             sender,
-            self.pace,
+            self.pace_of(journal),
             policy,
             eligibility,
             why_wait=why_wait,

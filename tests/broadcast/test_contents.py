@@ -8,8 +8,8 @@ import pytest
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
 from voicecli.store import broadcasts, sealing
-from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import Broadcast
+from voicecli.store.journals import create_journal
 from voicecli.store.sqlite import SqliteStore
 
 TEXT = b"The code is 482913"

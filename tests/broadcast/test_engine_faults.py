@@ -17,7 +17,7 @@ from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.quiet_hours import Hours
 from voicecli.sandbox.account import SOURCE
 from voicecli.store import sealing, unsubscribed
-from voicecli.store.broadcast_journal import Journal
+from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
@@ -36,7 +36,7 @@ POINTS = {
     "the reserve": (Path, "unlink"),
     "what is sealed for an answer": (sealing, "seal"),
     "quiet hours": (Hours, "allow"),
-    "the state of the broadcast": (Journal, "state"),
+    "the state of the broadcast": (StoredBroadcast, "state"),
     "who has unsubscribed": (unsubscribed, "numbers"),
     "what 8x8 has reported": (report_updates, "reports"),
     "the requests that leave": (Engine, "_send"),

@@ -8,7 +8,7 @@ from engine_world import World, number, world_of
 from past import event, keep
 from ready_stores import real_ones
 
-from voicecli.broadcast import outcomes
+from voicecli.broadcast import report_recording
 from voicecli.broadcast.policy import Policy
 from voicecli.sessions import pending
 from voicecli.sessions.counts import Counts
@@ -172,7 +172,7 @@ def test_what_was_reported_while_nobody_was_at_it_is_found_by_its_session(world:
     world.plan([number(0)])
     world.run()
     told(world, world.row(1), "NO_ANSWER")
-    outcomes.record_reports(world.journal, Policy(retry=frozenset({"NO_ANSWER"}), attempts=2))
+    report_recording.record_reports(world.journal, Policy(retry=frozenset({"NO_ANSWER"}), attempts=2))
     assert world.row(1).outcome == "NO_ANSWER"
 
 
@@ -183,7 +183,7 @@ def test_who_unsubscribed_did_so_when_the_summary_came(world: World) -> None:
     keep(
         world.home, event("VSS", "COMPLETED_UNSUBSCRIBED", row.session or "", number=row.destination), ago=60
     )
-    outcomes.record_reports(world.journal, Policy())
+    report_recording.record_reports(world.journal, Policy())
     [summary] = events_of_session(world.store, row.session, kind="VSS")
     assert list(world.store.rows("SELECT destination, since FROM unsubscribed")) == [
         (row.destination, summary.received)
@@ -210,6 +210,6 @@ def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sess
             )
     keep(tmp_path / "older", event("VSS", "BUSY", "s-0", number=number(0)))
     with SqliteStore(tmp_path / "older") as store, closing(Journal.open(store, broadcast)) as journal:
-        outcomes.record_reports(journal, Policy())
+        report_recording.record_reports(journal, Policy())
         [row] = journal.rows()
         assert (row.outcome, [one.line for one in attempts_where(store, "")]) == ("BUSY", [1])

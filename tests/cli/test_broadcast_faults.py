@@ -10,6 +10,7 @@ from voicecli.broadcast.pacing import Pace
 from voicecli.errors import ConfigurationError, InUse, StoreFailed
 from voicecli.store import broadcasts
 from voicecli.store.broadcast_journal import Journal
+from voicecli.store.broadcast_rows import StoredBroadcast
 
 PEOPLE = [f"+3319900{number}" for number in range(2_000, 2_010)]
 SEND = ("Hi", "--yes", "--concurrency", "2")
@@ -60,7 +61,7 @@ UNUSABLE = OSError(errno.EROFS, "Read-only file system")
     [
         (Pace, "close", UNUSABLE),
         (Pace, "close", LINK),
-        (Journal, "is_finished", StoreFailed("The store can't be read.")),
+        (StoredBroadcast, "is_finished", StoreFailed("The store can't be read.")),
         (broadcasts, "forget_content", UNUSABLE),
     ],
     ids=str,

@@ -10,8 +10,8 @@ from in_process import run_on_terminal
 from past import event, keep
 
 from voicecli.account import AccountId
-from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.journals import create_journal
 from voicecli.store.sqlite import SqliteStore
 
 ROWS = [

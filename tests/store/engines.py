@@ -155,23 +155,39 @@ class Postgresql:
     @contextmanager
     def at_commit(self, act: Callable[[], None], *, afterwards: bool = False) -> Iterator[None]:
         """What would be one message is sent statement by statement, so that there is a moment before the
-        last."""
+        last. That a worker begins, and gets rows, is passed by: SQLite has a lock for that."""
+        from voicecli.store import workers
         from voicecli.store.postgresql import PostgresqlStore
+
+        begin, begun = workers.begin, []
+
+        def begin_and_tell(*arguments: Any) -> int:
+            begun.append(True)
+            return begin(*arguments)
 
         class Watched(PostgresqlStore):
             def _commit(self, db: Any) -> None:
-                if not afterwards:
+                is_seen = not begun
+                begun.clear()
+                if is_seen and not afterwards:
                     act()
                 super()._commit(db)
-                if afterwards:
+                if is_seen and afterwards:
                     act()
 
             def write_at_once(self, statements: Any, **words: str) -> Any:
                 with self.transaction(concurrent=True, **words) as transaction:
                     return [transaction(*one) for one in statements]
 
+            def execute_alone(self, statement: str, parameters: Any) -> Any:
+                if "UPDATE broadcast_chunks" in statement:
+                    return super().execute_alone(statement, parameters)
+                with self.transaction(concurrent=True) as transaction:
+                    return transaction(statement, parameters)
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("voicecli.store.postgresql.PostgresqlStore", Watched)
+            patch.setattr(workers, "begin", begin_and_tell)
             yield
 
     @contextmanager
@@ -203,7 +219,8 @@ class Postgresql:
         self._server.execute("DROP SCHEMA voicecli CASCADE", self._database(home))
 
     def end_locks_of_killed(self, home: Path) -> None:
-        self._server.execute("UPDATE voicecli.leases SET until = 0", self._database(home))
+        for ended in ("leases SET until = 0", "workers SET lease_until = 0"):
+            self._server.execute(f"UPDATE voicecli.{ended}", self._database(home))
 
     def make_newer(self, home: Path) -> None:
         newer = "UPDATE voicecli.voicecli_schema SET version = version + 1, compatible_from = version + 1"

@@ -14,11 +14,12 @@ from voicecli.store import (
     webhooks,
 )
 from voicecli.store.attempts import Attempts
-from voicecli.store.broadcast_journal import Journal, create_journal
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.engine import Store
 from voicecli.store.event_recording import KeptEvent, record_events, record_replies
 from voicecli.store.guards import Guards, Once
+from voicecli.store.journals import create_journal, open_journal
 from voicecli.store.webhooks import ReplacedWebhook
 from voicecli.voice_api.messages import voice_message
 
@@ -45,7 +46,7 @@ def message(request_id: str = "m-1", number: str = NUMBER) -> Any:
 def journal(store: Store) -> Iterator[Journal]:
     """That of the one broadcast that the store has."""
     [broadcast] = broadcasts.newest_first(store)
-    ours = Journal.open(store, broadcast)
+    ours = open_journal(store, broadcast)
     try:
         yield ours
     finally:
@@ -53,9 +54,9 @@ def journal(store: Store) -> Iterator[Journal]:
 
 
 def take_row(store: Store) -> object:
-    """Row 1 is claimed and its request written down, as before a call leaves."""
+    """The first row is claimed and its request written down, as before a call leaves."""
     with journal(store) as ours:
-        row = ours.row(1)
+        row = ours.rows_to_call()()
         assert row is not None
         leaving = Attempts(store, ACCOUNT).row(message("b-1-1"), broadcast=ours.broadcast.number, line=1)
         return list(

@@ -15,7 +15,8 @@ from voicecli.errors import InUse, PlacedBefore, StoreFailed
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import broadcasts, former_keys, keys, runs, sealing, unsubscribed
 from voicecli.store.attempts import Attempts, attempts_where, sealed_flow
-from voicecli.store.broadcast_journal import Journal, create_journal, read_rows
+from voicecli.store.broadcast_journal import Journal
+from voicecli.store.broadcast_rows import read_rows
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.copying import broadcasts as copying_broadcasts, contents
 from voicecli.store.copying.copy import copy_store
@@ -23,6 +24,7 @@ from voicecli.store.copying.kinds import Copied
 from voicecli.store.engine import Store
 from voicecli.store.event_recording import KeptEvent, record_events
 from voicecli.store.guards import Guards, Once
+from voicecli.store.journals import create_journal
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.sqlite import SqliteStore

@@ -16,9 +16,9 @@ from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import InvalidInput, quote
 from voicecli.plurals import counted
 from voicecli.store import broadcasts, former_keys
-from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import RowState
 from voicecli.store.engine import Store
+from voicecli.store.journals import create_journal
 
 RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 

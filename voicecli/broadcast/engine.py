@@ -30,6 +30,7 @@ from voicecli.errors import (
     Refused,
     StoreBusy,
     StoreFailed,
+    StoreUnreachable,
     Unreachable,
     VoicecliError,
     as_voicecli_error,
@@ -47,6 +48,7 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 8.0  # seconds until it is tried again
 MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
 LONGEST_PAUSE = 30.0  # seconds
 STORE_BUSY_PAUSE = 0.05  # seconds until what another process kept from being written is tried again
+STORE_AWAY_PAUSE = 0.5  # seconds until it is tried again to reach the database
 GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
 MAX_NOT_CALLED = 1_000  # rows that are looked at in one round and not called
 _REFUSES_KEY = 401  # the HTTP status that every other row would get, too
@@ -92,7 +94,7 @@ class Engine:
         self._reports = ReportUpdates(journal, self._writes, self._queue, policy)
         self._next_row: BroadcastRow | None = None  # that is called once the pace allows it
         self._all_rows_read = False  # whether all rows of the journal were looked at
-        self._calls_left = policy.max_calls
+        journal.limit_calls(policy.max_calls)
         self._rate_limited: Counter[int] = Counter()  # 429s, by line
         self._rate_limited_after: dict[int, int] = {}  # the newest event before the first of these requests
         self._any_accepted = False
@@ -100,7 +102,8 @@ class Engine:
         self._not_before = 0.0  # since 8x8 can't be reached; seconds of the monotonic clock
         self._pause = 0.0  # seconds until it is worth going on
         self._answer_arrived = asyncio.Event()
-        self._store_is_busy = False
+        self._store_trouble = ""  # why nothing can be written to it, in words
+        self._reconnecting: asyncio.Task[None] | None = None
         self._last_look = 0.0  # monotonic
         self._last_call = time.monotonic()
 
@@ -114,11 +117,13 @@ class Engine:
                     try:
                         self._round()
                     except StoreBusy:  # what was to be written still is
-                        self._store_is_busy = True
+                        self._store_trouble = "Another process holds the store"
                         self._report_progress()
                         await asyncio.sleep(STORE_BUSY_PAUSE)
+                    except StoreUnreachable:
+                        await self._reconnect()
                     else:
-                        self._store_is_busy = False
+                        self._store_trouble = ""
                         await self._wait()
             except OutputFailed:
                 raise
@@ -126,6 +131,25 @@ class Engine:
                 self.ended_by = as_voicecli_error(error)
             finally:
                 await self._finish()
+
+    async def _reconnect(self) -> None:
+        """Wait until the database can be reached. Meanwhile no request leaves, and answers are kept in mind.
+        Raises InUse where others have taken over by then."""
+        self._store_trouble = "The database can't be reached"
+        while True:
+            self._report_progress()
+            with suppress(StoreBusy, StoreUnreachable):
+                return await self._try_to_reconnect()
+            await asyncio.sleep(STORE_AWAY_PAUSE)
+
+    async def _try_to_reconnect(self) -> None:
+        """Raises StoreFailed, and InUse."""
+        if self._reconnecting is None:  # else it goes on: a thread can't be interrupted
+            self._reconnecting = asyncio.create_task(asyncio.to_thread(self._journal.reconnect))
+        await asyncio.wait([self._reconnecting])
+        done, self._reconnecting = self._reconnecting, None
+        done.result()
+        self._writes.reconcile()
 
     # -- a round -------------------------------------------------------------------------------------
 
@@ -177,9 +201,15 @@ class Engine:
             return False
         if self.ended_by is not None:
             return True
-        if not self._all_rows_read or self._next_row is not None or self._queue.waiting:
+        if not self._is_idle or self._journal.may_get_rows:
             return False
         return not self._policy.wait or self._no_outcome_due()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nobody is called, and nobody is left whom this process has to call."""
+        is_calling = self._in_flight or self._completed or self._next_row is not None
+        return self._all_rows_read and not is_calling and not self._queue.waiting
 
     def _no_outcome_due(self) -> bool:
         """Whether no outcome is waited for. Calls of this run whose answer was lost may have one, too."""
@@ -191,10 +221,19 @@ class Engine:
         self._journal.store.require_in_place()
         if self._journal.state is BroadcastState.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
+        self._journal.attend(is_idle=self._is_idle)
+        self._follow_others()
         self._take_reports()
+        self._reports.take_those_of_free_rows()
         self._eligibility.update(self._journal.store)
         self._queue.release(self._eligibility.hours.is_open)
         self._report_progress()
+
+    def _follow_others(self, *, at_once: bool = False) -> None:
+        done = self.counts.done
+        self._progress.follow_others(are_there=self._journal.has_others, at_once=at_once)
+        if self.counts.done != done:
+            self._last_call = time.monotonic()
 
     def _take_reports(self) -> None:
         if self._reports.take_new():
@@ -214,12 +253,14 @@ class Engine:
             row, self._next_row = self._next_row or self._queue.next(now()), None
             if row is None:
                 self._all_rows_read = True
+                if self._is_idle and not leaving:
+                    self._journal.attend(is_idle=True)
                 return
             if row.attempts and self._writes.row(row.line) != row:
                 continue  # a report has come since it was read, or it is there twice
             if self._is_not_called_now(row):
                 continue
-            if self._calls_left == 0:
+            if (left := self._writes.calls_left) is not None and left <= 0:
                 self.ended_by = OutOfTime(f"--max-calls {self._policy.max_calls} was reached.")
                 return
             pause = self._not_before - time.monotonic()
@@ -272,8 +313,6 @@ class Engine:
         bridged = [f"+{number.lstrip('+')}" for number in destinations(flight.request.callflow)[1:]]
         if bridged and self._is_skipped(row, bridged):
             return None
-        if self._calls_left is not None:
-            self._calls_left -= 1
         flight.row = self._writes.update(row, flight.row)
         return flight
 
@@ -334,8 +373,6 @@ class Engine:
 
     def _undo(self, flight: InFlight) -> BroadcastRow:
         """Certainly no call was placed: the row is as it was before that was tried."""
-        if self._calls_left is not None:
-            self._calls_left += 1
         return self._writes.restore(flight.row, flight.before)
 
     def _refuse(self, flight: InFlight, error: Refused | InvalidInput) -> None:
@@ -372,7 +409,11 @@ class Engine:
                 self._completed.append(flight)
         self._journal.release_reserve()
         try:
+            if self._reconnecting is not None:
+                with suppress(StoreUnreachable):
+                    await self._try_to_reconnect()
             await self._write_all()
+            self._follow_others(at_once=True)
         except Exception as error:  # noqa: BLE001 - what is not on the disk is reported
             self.ended_by = self._with_lost_answers(as_voicecli_error(error))
         try:
@@ -393,7 +434,7 @@ class Engine:
                 self._writes.write()
                 self._writes.write()  # the answers to what the first one wrote
                 waits = self._policy.wait and self.counts.without_outcome
-                left = next(self._journal.rows(RowState.PLANNED, RowState.RETRY), None)
+                left = next(self._journal.rows(RowState.PLANNED, RowState.RETRY, RowState.SENDING), None)
                 if is_all_known and not waits and left is None:
                     self._journal.set_state(BroadcastState.DONE)
                 return
@@ -401,6 +442,11 @@ class Engine:
                 if time.monotonic() > end:
                     raise
                 await asyncio.sleep(STORE_BUSY_PAUSE)
+            except StoreUnreachable:
+                if time.monotonic() > end:
+                    raise
+                with suppress(StoreBusy, StoreUnreachable):
+                    await self._try_to_reconnect()
             except StoreFailed:
                 if is_full:
                     raise
@@ -464,8 +510,8 @@ class Engine:
 
     def _reason_for_waiting(self) -> str:
         """Why nobody is called at the moment, in words."""
-        if self._store_is_busy:
-            return "Another process holds the store"
+        if self._store_trouble:
+            return self._store_trouble
         if not self._all_rows_read and (reason := self._why_wait()):
             return reason
         if (pause := self._not_before - time.monotonic()) > 0:
@@ -478,6 +524,8 @@ class Engine:
             first = self._eligibility.hours.next_opening(zones)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
             return f"Quiet hours for all who are left{until}"
+        if self._journal.has_others and self.counts.left:
+            return "Others call those who are left"
         if self.counts.retrying:
             return "Waiting for the next attempts"
         return "Waiting for outcomes" if self._policy.wait else ""

@@ -1,22 +1,16 @@
 """Finds the outcomes of a broadcast's calls among the events of the store."""
 
-from collections.abc import Iterator
-from contextlib import closing, suppress
-from itertools import islice
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.policy import Policy
 from voicecli.clock import now
-from voicecli.errors import InUse
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts, event_queries as stored_events, unsubscribed
-from voicecli.store.broadcast_journal import Journal
-from voicecli.store.broadcasts import ROWS_PER_COMMIT, Broadcast, BroadcastRow, BroadcastState, RowState
-from voicecli.store.engine import Store
-from voicecli.store.read_positions import last_event_number
+from voicecli.store.broadcast_rows import StoredBroadcast
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api.codes import is_unsubscribed
 
 
@@ -59,20 +53,29 @@ class Report(NamedTuple):
         return known if news or row.state is not RowState.RETRY else row
 
 
-def reports(journal: Journal, after: int, last: int, policy: Policy) -> Iterator[Report]:
-    """The reports of calls whose summaries have come, for events newer than ``after`` up to ``last``. Who
-    unsubscribed is recorded. Raises StoreFailed."""
+def reports(
+    journal: StoredBroadcast,
+    after: int,
+    last: int,
+    policy: Policy,
+    *,
+    of: Callable[[int], bool] = lambda line: True,
+) -> Iterator[Report]:
+    """The reports of calls to rows ``of`` these lines whose summaries have come, for events newer than
+    ``after`` up to ``last``. Who unsubscribed is recorded. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
     kinds = ("VSS", "VCA", "VCS") if policy.digits else ("VSS",)
     for session_id, line in stored_events.sessions_of_broadcast(
         store, after, last, kinds=kinds, broadcast=broadcast.number, naming=broadcast.id
     ):
+        if line is not None and not of(line):
+            continue
         report = read_report(journal, session_id, line, policy)
-        if report is not None:
+        if report is not None and of(report.line):
             yield report
 
 
-def read_report(journal: Journal, session_id: str, line: int | None, policy: Policy) -> Report | None:
+def read_report(journal: StoredBroadcast, session_id: str, line: int | None, policy: Policy) -> Report | None:
     """The report of a session: of the call to the row at ``line``, else to the row that its summary names;
     None as long as no summary has come. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
@@ -102,7 +105,7 @@ def read_report(journal: Journal, session_id: str, line: int | None, policy: Pol
     )
 
 
-def earlier_report(journal: Journal, row: BroadcastRow, policy: Policy) -> Report | None:
+def _earlier_report(journal: StoredBroadcast, row: BroadcastRow, policy: Policy) -> Report | None:
     """The report of an earlier attempt after which no other is made, if there is one. Raises StoreFailed."""
     for attempt in range(1, row.attempts):
         request_id = journal.broadcast.request_id(row._replace(attempts=attempt))
@@ -113,35 +116,17 @@ def earlier_report(journal: Journal, row: BroadcastRow, policy: Policy) -> Repor
     return None
 
 
-def record_reports(journal: Journal, policy: Policy | None = None) -> None:
-    """Write into the journal all that was reported while nobody worked on the broadcast, and that rows which
-    another process left ``sending`` are unknown; unless it is done, rows are called again by its ``policy``,
-    that of its options by default. Raises StoreFailed."""
-    policy = policy or BroadcastOptions.from_mapping(journal.broadcast.options).policy()
-    journal.mark_interrupted_rows()
-    newest = last_event_number(journal.store)
-    found = reports(journal, journal.seen, newest, policy)
-    while some := list(islice(found, ROWS_PER_COMMIT)):
-        changed: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: as it was, and as it is
-        for report in some:
-            row = changed[report.line][1] if report.line in changed else journal.row(report.line)
-            if row is not None and (known := report.apply_to(row)) != row:
-                before, _ = changed.get(report.line, (row, row))
-                changed[report.line] = before, known._replace(changed=now())
-        journal.write(changed.values())
-    journal.write((), seen=newest)
-    if journal.state is not BroadcastState.DONE:
-        accepted = policy.confirming if policy.digits else None
-        journal.plan_retries(policy.retry, policy.attempts, unless_pressed=accepted)
+def after_report(journal: StoredBroadcast, row: BroadcastRow, policy: Policy) -> BroadcastRow:
+    """A row of which something was reported, as it is to be: where the outcome asks for it, and no earlier
+    attempt was confirmed, it is called again. Raises StoreFailed."""
+    if row.outcome not in policy.retry or row.attempts >= policy.attempts or policy.accepts(row.digits):
+        return row
+    again = row._replace(state=RowState.RETRY)
+    before = _earlier_report(journal, row, policy) if row.attempts > 1 else None
+    return again if before is None else before.apply_to(again)
 
 
-def record_reports_if_idle(store: Store, broadcast: Broadcast) -> None:
-    """The same, unless a process works on the broadcast, which does so itself. Raises StoreFailed."""
-    with suppress(InUse), closing(Journal.open(store, broadcast)) as journal:
-        record_reports(journal)
-
-
-def _session(journal: Journal, session_id: str, policy: Policy) -> Session:
+def _session(journal: StoredBroadcast, session_id: str, policy: Policy) -> Session:
     """The session as its events in the store have it; without VCAs where the calls ask for nothing."""
     attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=policy.keys)
     kind = "" if policy.digits else "VSS"

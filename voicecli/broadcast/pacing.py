@@ -51,8 +51,8 @@ class Pace:
                 state = self._with_news(state, now)
                 file.write(state, now)
             interval = state.interval_for(self._rate, now)
-            slot = _after(state.last + interval, now, state.paused)
-            own = _after(self._last + self._interval, now, state.paused)
+            slot = next_slot(state.last + interval, now, state.paused)
+            own = next_slot(self._last + self._interval, now, state.paused)
             due = max(state.paused, slot if interval else 0.0, own if self._interval else 0.0)
             if due > now:
                 return due - now
@@ -105,6 +105,6 @@ class Pace:
             self._file.close()
 
 
-def _after(slot: float, now: float, paused: float) -> float:
+def next_slot(slot: float, now: float, paused: float) -> float:
     """The slot that a call takes: the one that is due, or now after a rest, which is not made up for."""
     return now if slot <= max(now - CATCH_UP, paused) else slot

@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Collection
 
 from voicecli.sessions.counts import Counts
-from voicecli.store import broadcast_journal
-from voicecli.store.broadcast_journal import RowCount
+from voicecli.store.broadcast_rows import RowCount, count_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
 from voicecli.store.engine import Store
 
 RATE_OVER = 5.0  # seconds that the rate is measured over
+COUNT_EVERY = 1.0  # seconds between two counts of all rows, where others change them
+COUNT_SHARE = 30  # times as long as a count takes, beside that
 
 
 class Progress:
@@ -20,8 +21,26 @@ class Progress:
         self.counts = Counts(confirmed=0 if confirming else None)
         self._confirming = confirming
         self._done: deque[tuple[float, int]] = deque()  # when (monotonic) so many had been called
-        for alike in broadcast_journal.count_rows(store, broadcast):
+        self._stored = store, broadcast
+        self._have_others = False  # who have changed rows since all were counted
+        self._count_at = 0.0  # monotonic
+        self._count_all()
+
+    def _count_all(self) -> None:
+        for alike in count_rows(*self._stored):
             self.count(alike, alike.rows)
+
+    def follow_others(self, *, are_there: bool, at_once: bool = False) -> None:
+        """Count anew what others who work on it, too, have done: now and then, since many rows take long to
+        count, and ``at_once`` if need be."""
+        self._have_others = self._have_others or are_there
+        started = time.monotonic()
+        if not self._have_others or (started < self._count_at and not at_once):
+            return
+        self.counts.clear_rows()
+        self._count_all()
+        self._have_others = are_there
+        self._count_at = started + COUNT_EVERY + COUNT_SHARE * (time.monotonic() - started)
 
     def changed(self, before: BroadcastRow, row: BroadcastRow) -> None:
         self.count(before, -1)

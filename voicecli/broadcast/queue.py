@@ -19,7 +19,7 @@ class Queue:
     def __init__(self, journal: Journal, every: int, current: Callable[[int], BroadcastRow | None]) -> None:
         self._every = every
         self._current = current
-        self._in_order = journal.rows(*_TO_CALL)
+        self._next_listed = journal.rows_to_call()
         self._put_back: deque[BroadcastRow] = deque()
         self._released: deque[int] = deque()  # lines, as all below
         self._due: list[tuple[int, int]] = []  # when (microseconds since 1970), and the line
@@ -33,7 +33,7 @@ class Queue:
             line = self._released.popleft() if self._released else heapq.heappop(self._due)[1]
             if (row := self._if_due(line, now)) is not None:
                 return row
-        for read in self._in_order:
+        while (read := self._next_listed()) is not None:
             if read.attempts == 0:
                 return read
             if (row := self._if_due(read.line, now)) is not None:

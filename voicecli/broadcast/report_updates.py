@@ -3,15 +3,18 @@
 import time
 
 from voicecli.broadcast.in_flight import InFlight
-from voicecli.broadcast.outcomes import Report, earlier_report, read_report, reports
+from voicecli.broadcast.outcomes import Report, after_report, read_report, reports
 from voicecli.broadcast.pending_writes import PendingWrites
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.queue import Queue
+from voicecli.broadcast.report_recording import record_reports_of_free_rows
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import event_queries as stored_events
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.read_positions import last_event_number
+
+FREE_ROWS_EVERY = 1.0  # seconds
 
 
 class ReportUpdates:
@@ -24,6 +27,7 @@ class ReportUpdates:
         self._writes = writes
         self._queue = queue
         self._policy = policy
+        self._free_rows_at = 0.0  # monotonic
         self._vca_due: dict[int, float] = {}  # by line: until when a VCA may come (seconds since 1970)
 
     def take_new(self) -> bool:
@@ -32,10 +36,17 @@ class ReportUpdates:
         seen, newest = self._journal.seen, last_event_number(self._journal.store)
         if newest <= seen:
             return False
-        for report in reports(self._journal, seen, newest, self._policy):
+        for report in reports(self._journal, seen, newest, self._policy, of=self._journal.owns):
             self._take(report)
         self._writes.write(newest)
         return True
+
+    def take_those_of_free_rows(self) -> None:
+        """Those of rows that no worker has, now and then. Raises StoreFailed."""
+        journal = self._journal
+        if journal.store.is_shared and time.monotonic() >= self._free_rows_at:
+            record_reports_of_free_rows(journal.store, journal.broadcast, self._policy)
+            self._free_rows_at = time.monotonic() + FREE_ROWS_EVERY
 
     @property
     def are_due(self) -> bool:
@@ -62,16 +73,11 @@ class ReportUpdates:
 
     def plan_retry(self, row: BroadcastRow) -> None:
         """Plan another attempt, where the outcome asks for one and no earlier attempt was confirmed."""
-        policy = self._policy
-        if row.outcome not in policy.retry or row.attempts >= policy.attempts:
-            return
-        if policy.accepts(row.digits):
-            return
-        again = row._replace(state=RowState.RETRY)
-        if row.attempts > 1 and (before := earlier_report(self._journal, row, policy)) is not None:
-            self._writes.update(row, before.apply_to(again))
-        else:
-            self._queue.retry(self._writes.update(row, again))
+        known = after_report(self._journal, row, self._policy)
+        if known != row:
+            known = self._writes.update(row, known)
+            if known.state is RowState.RETRY:
+                self._queue.retry(known)
 
     def was_carried_out(self, flight: InFlight, after: int) -> bool:
         """Whether a summary names this request, which left after the event with that number and was answered

@@ -13,7 +13,7 @@ from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput
 from voicecli.spreadsheets import PIECE, guard
 from voicecli.store import former_keys
-from voicecli.store.broadcast_journal import read_rows
+from voicecli.store.broadcast_rows import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.engine import Store
 

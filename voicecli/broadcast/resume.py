@@ -4,15 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from voicecli.account import AccountId
-from voicecli.broadcast import outcomes
+from voicecli.broadcast import report_recording
 from voicecli.broadcast.begin import plan_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.errors import ConfigurationError, InvalidInput, StoreFailed, VoicecliError
 from voicecli.store import broadcasts, former_keys, sealing
 from voicecli.store.broadcast_journal import Journal
+from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
 from voicecli.store.engine import Store
+from voicecli.store.journals import open_journal
 
 
 def reopen_broadcast(
@@ -33,20 +35,11 @@ def reopen_broadcast(
     Raises ConfigurationError where it is another account's, InUse where another process works on it, and
     InvalidInput where there is none, where it is done, and where the list has changed.
     """
-    broadcast = broadcasts.find(store, beginning)
-    if broadcast.account != account:
-        raise ConfigurationError(
-            f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.service}.",
-            hint="Resume it with the settings that it was started with.",
-        )
-    journal = Journal.open(store, broadcast)
+    broadcast = _find(store, beginning, account)
+    journal = open_journal(store, broadcast)
     with ExitStack() as stack:
         stack.callback(journal.close)
-        if not broadcast.sealed and journal.is_finished:
-            raise InvalidInput(
-                f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
-                hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
-            )
+        _refuse_finished(journal)
         if journal.broadcast.state is not BroadcastState.OPEN:
             # Only then: a stop that comes just now would be lost else.
             journal.set_state(BroadcastState.OPEN)
@@ -61,14 +54,71 @@ def reopen_broadcast(
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
                 journal.set_state(broadcast.state)
             raise
-        outcomes.record_reports(journal, options.policy())
+        report_recording.record_reports(journal, options.policy())
         if (changes or {}).get("max_calls") is None:
             options = options._replace(max_calls=_calls_left(journal))
         for state in retry:
             journal.plan_rows_again(state)
+        kept = {name: value for name, value in (changes or {}).items() if name != "max_calls"}
+        journal.keep_options({**broadcast.options, **kept})
         journal.reserve()
         stack.pop_all()
     return OpenBroadcast(journal, plan, options, eligibility)
+
+
+def join_broadcast(
+    store: Store,
+    beginning: str,
+    account: AccountId,
+    *,
+    read_list: Callable[[Broadcast], bytes],
+    read_do_not_call: Callable[[BroadcastOptions], frozenset[str]] = lambda options: frozenset(),
+    changes: Mapping[str, object] | None = None,
+) -> OpenBroadcast:
+    """Work on the broadcast whose id begins so beside the machines that do, or as the first of them where
+    they were interrupted. ``changes`` of its options, such as the concurrency, are for this process alone.
+    Its --rate and --max-calls hold for all together. The others as in ``reopen_broadcast``.
+
+    Raises ConfigurationError where the store is this machine's own or the broadcast another account's, and
+    InvalidInput where there is none, where it is stopped or done, and where the list is another one.
+    """
+    if not store.is_shared:
+        raise ConfigurationError(
+            "To work on one broadcast together, machines need a store that they share.",
+            hint="Set VOICECLI_STORE to a PostgreSQL database: see voicecli help team. Without one, --shard "
+            "divides a list.",
+        )
+    from voicecli.store.shared_journal import SharedJournal
+
+    broadcast = _find(store, beginning, account)
+    _refuse_finished(StoredBroadcast(store, broadcast))
+    SharedJournal.require_open(broadcast)
+    options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
+    people = read_list(broadcast)
+    _refuse_another_list(store, broadcast, people)
+    plan = plan_broadcast(people, options, _content(store, broadcast))
+    eligibility = options.eligibility(read_do_not_call(options))
+    return OpenBroadcast(SharedJournal.join(store, broadcast), plan, options, eligibility)
+
+
+def _find(store: Store, beginning: str, account: AccountId) -> Broadcast:
+    """The one of this account whose id begins so. Raises InvalidInput and ConfigurationError."""
+    broadcast = broadcasts.find(store, beginning)
+    if broadcast.account != account:
+        raise ConfigurationError(
+            f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.service}.",
+            hint="Resume it with the settings that it was started with.",
+        )
+    return broadcast
+
+
+def _refuse_finished(stored: StoredBroadcast) -> None:
+    broadcast = stored.broadcast
+    if not broadcast.sealed and stored.is_finished:
+        raise InvalidInput(
+            f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
+            hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
+        )
 
 
 def _content(store: Store, broadcast: Broadcast) -> Content:

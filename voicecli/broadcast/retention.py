@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from voicecli import interrupts
-from voicecli.broadcast import outcomes
+from voicecli.broadcast import report_recording
 from voicecli.clock import microseconds
 from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
 from voicecli.store import broadcasts as journals, pruning as stored
-from voicecli.store.broadcast_journal import Journal
 from voicecli.store.engine import Store
+from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 
@@ -31,16 +31,16 @@ def delete_old_broadcasts(store: Store, before: int, *, dry_run: bool = False) -
     for broadcast in list(journals.newest_first(store)):
         interrupts.check()
         try:
-            journal = Journal.open(store, broadcast)
+            journal = open_journal(store, broadcast)
         except (InUse, InvalidInput):  # it takes in what is reported itself; or it was deleted just now
             continue
         with closing(journal):
             if broadcast.created < before:
                 deleted += 1
-                if not dry_run:
+                if not dry_run and journal.hide():
                     journals.delete(store, broadcast)
             elif not dry_run:
-                outcomes.record_reports(journal)
+                report_recording.record_reports(journal)
     return deleted
 
 

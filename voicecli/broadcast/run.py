@@ -17,7 +17,7 @@ from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.broadcast_journal import Journal
-from voicecli.store.broadcasts import BroadcastRow, BroadcastState
+from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class OpenBroadcast:
         try:
             with suppress(VoicecliError, OSError):  # then it can be resumed
                 journal = self.journal
-                if self.is_new and (journal.state is BroadcastState.PLANNING or journal.is_untouched):
+                if self.is_new and journal.hide(if_untouched=True):
                     broadcasts.delete(journal.store, journal.broadcast)
         finally:
             self.journal.close()
@@ -103,7 +103,7 @@ async def run_broadcast(
         await on_end(how)
         return how
 
-    pace = Pace(journal.store.folder / PACE, options.calls_per_second())
+    pace = _pace(journal, options.calls_per_second())
     try:
         policy, eligibility, make_request = options.policy(), broadcast.eligibility, broadcast.plan.request
         sender = RequestSender(
@@ -135,3 +135,12 @@ async def run_broadcast(
             pace.close()
         if broadcast.plan.has_question:
             update_outcomes_if_writable(journal.store)  # deletes sealed callflows that nobody needs any more
+
+
+def _pace(journal: Journal, rate: float | None) -> Pace:
+    """By which all broadcasts of this machine go, or of all machines that share the store."""
+    if journal.store.is_shared:
+        from voicecli.broadcast.shared_pace import SharedPace
+
+        return SharedPace(journal.store, journal.broadcast, rate)
+    return Pace(journal.store.folder / PACE, rate)

@@ -51,6 +51,14 @@ class Counts:
         """Calls that 8x8 has accepted, and whose outcome is not known."""
         return max(0, self.accepted - self.outcomes.total())
 
+    def clear_rows(self) -> None:
+        """Let no row be counted."""
+        self.total = self.accepted = self.refused = self.unknown = self.skipped = 0
+        self.in_flight = self.retrying = 0
+        self.confirmed = None if self.confirmed is None else 0
+        self.outcomes.clear()
+        self.errors.clear()
+
     def outcome(self, status: str, calls: int = 1) -> None:
         """Count the outcome of calls; less than none are taken back."""
         count(self.outcomes, status, calls, most=MAX_KINDS, other=OTHERS)

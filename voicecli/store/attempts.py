@@ -118,41 +118,60 @@ class Attempts:
 
 def insert(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
     """Write down, within a transaction, requests that are about to leave; their numbers."""
-    return transaction.insert(_INSERT, rows)
+    return transaction.insert(INSERT, rows)
 
 
 def record_answers(store: Store, transaction: Transaction, answers: Iterable[Answer]) -> int | None:
     """``Attempts.record_answer`` for many, within a transaction. Where summaries were quicker than
     answers, gives the number of the first of these events: they are to be read once more, now that it is
     known whose sessions they are about."""
-    accepted: list[tuple[str, str | None, int]] = []
-    for number, state, session_id in answers:
-        match state:
-            case None:
-                transaction("DELETE FROM calls WHERE id = ? AND session IS NULL", (number,))
-            case AttemptState.ACCEPTED:
-                accepted.append((state, session_id, number))
-            case _:
-                transaction("UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number))
+    answers = list(answers)
+    for statement, rows in statements_for(answers):
+        transaction.execute_many(statement, rows)
+    accepted = [session_id for _, state, session_id in answers if state is AttemptState.ACCEPTED]
     if not accepted:
         return None
-    transaction.execute_many(
-        "UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted
-    )
     among = ", ".join("?" * len(accepted))
     first = store.read_number(
         f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
-        [session_id for _, session_id, _ in accepted],
+        accepted,
     )
     if not first:
         return None
-    again = "UPDATE seen_events SET event = ? WHERE reader = ? AND event > ?"
-    transaction(again, (first - 1, OUTCOME_READER, first - 1))
+    read_outcomes_again(transaction, first)
     return first
 
 
+def statements_for(answers: Iterable[Answer]) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
+    """What notes these answers: statements, each with the parameters of the attempts that it is for."""
+    accepted: list[tuple[object, ...]] = []
+    unknown: list[tuple[object, ...]] = []
+    unplaced: list[tuple[object, ...]] = []
+    for number, state, session_id in answers:
+        match state:
+            case None:
+                unplaced.append((number,))
+            case AttemptState.ACCEPTED:
+                accepted.append((state, session_id, number))
+            case _:
+                unknown.append((state, number))
+    if unplaced:
+        yield "DELETE FROM calls WHERE id = ? AND session IS NULL", unplaced
+    if accepted:
+        yield "UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted
+    if unknown:
+        yield "UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", unknown
+
+
+def read_outcomes_again(transaction: Transaction, first: int) -> None:
+    """Within a transaction: the outcomes that are reported by the event with that number, and by later ones,
+    are to be noted once more."""
+    again = "UPDATE seen_events SET event = ? WHERE reader = ? AND event > ?"
+    transaction(again, (first - 1, OUTCOME_READER, first - 1))
+
+
 OUTCOME_READER = "outcomes"  # in seen_events
-_INSERT = (
+INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
     " answer_until, run, placed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -196,6 +215,13 @@ def sessions_of_request(store: Store, client_request_id: str) -> list[str]:
     """The sessions that requests with this id have become, as far as they are known."""
     which = "WHERE client_request_id = ? AND session IS NOT NULL"
     return [str(attempt.session_id) for attempt in attempts_where(store, which, (client_request_id,))]
+
+
+def newest_of_requests(store: Store, client_request_ids: Sequence[str]) -> dict[str, int]:
+    """The newest attempts with these ids, as far as there are any: their numbers."""
+    among = ", ".join("?" * len(client_request_ids))
+    which = f"WHERE client_request_id IN ({among}) GROUP BY client_request_id"
+    return dict(store.rows(f"SELECT client_request_id, max(id) FROM calls {which}", client_request_ids))  # noqa: S608
 
 
 def record_session(store: Store, broadcast: int, client_request_id: str, session_id: str) -> None:

@@ -4,18 +4,17 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 ``planned`` was not called, and one that still says ``sending`` may have been.
 """
 
-import json
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Self
 
-from voicecli.account import AccountId
 from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files, system
-from voicecli.store import attempts as stored_attempts, sealing
+from voicecli.store import attempts as stored_attempts
+from voicecli.store.broadcast_rows import COLUMNS as ROW_COLUMNS, StoredBroadcast, select_rows
 from voicecli.store.broadcasts import (
     COLUMNS,
     ROWS_PER_COMMIT,
@@ -25,52 +24,51 @@ from voicecli.store.broadcasts import (
     RowState,
     find,
     refuse_repetition,
-    set_state,
     take_lock,
 )
-from voicecli.store.engine import HeldLock, Store
-from voicecli.store.paging import Place, read_pages
+from voicecli.store.engine import HeldLock, Store, Transaction
 from voicecli.store.read_positions import last_event_number
 
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _RESERVE = "broadcast-{}.reserve"
+_TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 
-def create_journal(
-    store: Store,
-    *,
-    account: AccountId,
-    file: str,
-    fingerprint: bytes,
-    shard: tuple[int, int],
-    options: Mapping[str, object],
-    content: bytes,
-) -> "Journal":
-    """A new broadcast, locked, whose rows are still to be planned; ``content`` is what people hear. Until
-    ``plan`` is done, ``delete_unplanned`` deletes it once this process has ended."""
-    broadcast_id = "b" + secrets.token_hex(5)
-    lock = take_lock(store, broadcast_id)
-    try:
-        sealed = sealing.seal(store, content, broadcast_id.encode())
-        with store.transaction() as transaction:
-            identity = (broadcast_id, store.now(), *account, file, fingerprint, *shard)
-            rest = (json.dumps(options), sealed, BroadcastState.PLANNING, last_event_number(store))
-            insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"  # noqa: S608
-            transaction(insert, (*identity, *rest))
-        return Journal(store, find(store, broadcast_id, planning=True), lock)
-    except BaseException:  # a disk that is full, say: nothing is left behind
-        lock.close(remove=True)
-        raise
+def insert_broadcast(store: Store, transaction: Transaction, described: tuple[object, ...]) -> None:
+    """Put one in, within a transaction, that is still to be planned: all of COLUMNS but its state."""
+    insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"  # noqa: S608
+    transaction(insert, (*described, BroadcastState.PLANNING, last_event_number(store)))
 
 
-class Journal:
+class Journal(StoredBroadcast):
     """The rows of one broadcast, and the right to write them until ``close``. Every method raises
-    StoreFailed."""
+    StoreFailed.
+
+    This one is for one process alone; where several machines share the store it is a ``SharedJournal``.
+    """
+
+    calls_left: int | None = None
+    """How many calls may still be made, by all who work on the broadcast; None for any number."""
+    has_others = False
+    """Whether others worked on it, too, when ``attend`` looked last: then they have changed rows."""
+    may_get_rows = False
+    """Whether rows that others had may still become this process's, as ``attend`` found."""
 
     def __init__(self, store: Store, broadcast: Broadcast, lock: HeldLock) -> None:
-        self.store = store
-        self.broadcast = broadcast
+        super().__init__(store, broadcast)
         self._lock = lock
+
+    @classmethod
+    def create(cls, store: Store, described: tuple[object, ...]) -> Self:
+        """For ``create_journal``; ``described`` is all of COLUMNS but its state."""
+        lock = take_lock(store, str(described[0]))
+        try:
+            with store.transaction() as transaction:
+                insert_broadcast(store, transaction, described)
+            return cls(store, find(store, str(described[0]), planning=True), lock)
+        except BaseException:  # a disk that is full, say: nothing is left behind
+            lock.close(remove=True)
+            raise
 
     @classmethod
     def open(cls, store: Store, broadcast: Broadcast) -> Self:
@@ -81,6 +79,37 @@ class Journal:
         except BaseException:  # it was deleted just now
             lock.close(remove=True)
             raise
+
+    def limit_calls(self, most: int | None) -> None:
+        """Let so many be made from now on, None for any number."""
+        self.calls_left = most
+
+    def rows_to_call(self) -> Callable[[], BroadcastRow | None]:
+        """Gives those that are to be called, one after the other; None while there is no other."""
+        rows = self.rows(*_TO_CALL)
+        return lambda: next(rows, None)
+
+    def owns(self, line: int) -> bool:
+        """Whether the row there is this process's to change."""
+        return True
+
+    def attend(self, *, is_idle: bool) -> None:
+        """Do what is due every now and then towards others who work on the broadcast. ``is_idle`` is whether
+        this process has nobody left to call. Raises InUse where they have taken its rows."""
+
+    def reconnect(self) -> None:
+        """After StoreUnreachable, which this engine does not raise: when it returns, what was being written
+        has been written or never will be. It may be called in another thread. Raises StoreUnreachable, and
+        InUse where others have taken its rows."""
+
+    def rows_at(self, lines: Sequence[int]) -> dict[int, BroadcastRow]:
+        """The rows at these lines, by line."""
+        which = f"line IN ({', '.join('?' * len(lines))})"
+        return {row.line: row for row in select_rows(self.store, self.broadcast, which, lines)}
+
+    def attempts_of(self, request_ids: Sequence[str]) -> dict[str, int]:
+        """The newest attempts with these clientRequestIds: their ids, by clientRequestId."""
+        return stored_attempts.newest_of_requests(self.store, request_ids)
 
     def reserve(self) -> None:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""
@@ -113,7 +142,7 @@ class Journal:
         plan the same list at once, one does."""
         rows = iter(rows)
         while step := list(islice(rows, ROWS_PER_COMMIT)):
-            self.store.execute_many(_PUT, [(self.broadcast.number, *row) for row in step])
+            self._put(step)
         with self.store.transaction() as transaction:
             if not again:
                 new = self.broadcast
@@ -123,6 +152,24 @@ class Journal:
                 )
             update = "UPDATE broadcasts SET state = ? WHERE number = ?"
             transaction(update, (BroadcastState.OPEN, self.broadcast.number))
+            self._make_ready(transaction)
+
+    def _put(self, rows: Sequence[BroadcastRow]) -> None:
+        """Put in new ones."""
+        self.store.execute_many(PUT, [(self.broadcast.number, *row) for row in rows])
+
+    def _make_ready(self, transaction: Transaction) -> None:
+        """Within the transaction that ends the planning."""
+
+    def hide(self, *, if_untouched: bool = False) -> bool:
+        """Let nobody work on it from now on, since it is to be deleted; False, and nothing is done, where
+        others work on it, and with ``if_untouched`` where somebody may have been called."""
+        if not if_untouched:
+            return True
+        return self.state is BroadcastState.PLANNING or self.is_untouched
+
+    def keep_options(self, options: Mapping[str, object]) -> None:
+        """It is carried out with these from now on, by whoever works on it."""
 
     def write(
         self,
@@ -137,11 +184,11 @@ class Journal:
         all in one commit. Raises InUse, and writes nothing, where a row is not what it was: should the lock
         have failed, no second process calls the same people."""
         self.store.require_in_place()
-        number = self.broadcast.number
+        number, changes = self.broadcast.number, list(changes)
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
         with self.store.transaction() as transaction:
-            if replaced and transaction.execute_many(_REPLACE, replaced) != len(replaced):
+            if replaced and transaction.execute_many(REPLACE, replaced) != len(replaced):
                 raise InUse(
                     f"Another process has changed rows of broadcast {self.broadcast.id}.",
                     hint="Let only one process work on it, with VOICECLI_HOME on a local disk.",
@@ -154,15 +201,9 @@ class Journal:
             if first is not None:  # what it reports was not found as this broadcast's
                 earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
                 transaction(earlier, (first - 1, number, first - 1))
+        if self.calls_left is not None:
+            self.calls_left -= calls_in(changes)
         return numbers
-
-    def row(self, line: int) -> BroadcastRow | None:
-        """As it stands."""
-        return next(_select(self.store, self.broadcast, "line = ?", (line,)), None)
-
-    def rows(self, *states: RowState) -> Iterator[BroadcastRow]:
-        """All rows in these states, in the order of the list. They may change meanwhile."""
-        return read_rows(self.store, self.broadcast, *states)
 
     def mark_interrupted_rows(self) -> None:
         """Rows that another process left while it was ``sending``: nobody knows whether those were called.
@@ -193,109 +234,14 @@ class Journal:
                 (state, reason, self.broadcast.number, *parameters),
             )
 
-    @property
-    def is_untouched(self) -> bool:
-        """Whether there is somebody to call, and certainly nobody was called."""
-        return self._has("state = 'planned'") and not self._has(
-            "attempts > 0 OR state NOT IN ('planned', 'skipped')"
-        )
 
-    @property
-    def attempts(self) -> int:
-        """How many calls were made, or may have been."""
-        query = "SELECT coalesce(sum(attempts), 0) FROM broadcast_rows WHERE broadcast = ?"
-        return self.store.read_number(query, (self.broadcast.number,))
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nobody is left who could still be called."""
-        return not self._has("state NOT IN ('accepted', 'skipped')")
-
-    def _has(self, which: str) -> bool:
-        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
-        return bool(self.store.read_number(query, (self.broadcast.number,)))
-
-    @property
-    def state(self) -> BroadcastState:
-        """As it stands: another process may have stopped the broadcast."""
-        query = "SELECT state FROM broadcasts WHERE number = ?"
-        for state in self.store.read(BroadcastState, query, (self.broadcast.number,)):
-            return state
-        raise self.store.damaged(f"broadcast {self.broadcast.id} is missing")
-
-    def set_state(self, state: BroadcastState) -> None:
-        set_state(self.store, self.broadcast, state)
-
-    @property
-    def seen(self) -> int:
-        """The number of the newest event that was processed."""
-        query = "SELECT seen FROM broadcasts WHERE number = ?"
-        return self.store.read_number(query, (self.broadcast.number,))
+def calls_in(changes: Iterable[tuple[BroadcastRow, BroadcastRow]]) -> int:
+    """How many more calls are made by these changes (as rows were, as they are to be)."""
+    return sum(row.attempts - before.attempts for before, row in changes)
 
 
-def read_rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[BroadcastRow]:
-    """The rows in these states, else all, in the order of the list; others may be working on them."""
-    states = states or tuple(RowState)
-    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT ?"
-
-    def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
-        return _select(store, broadcast, which, (*last, *states, limit))
-
-    return read_pages(store, read, (0,), lambda row: (row.line,))
-
-
-class RowCount(NamedTuple):
-    """So many rows have this in common."""
-
-    state: RowState
-    outcome: str | None
-    digits: str | None
-    reason: str | None
-    rows: int
-
-
-def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
-    """How many rows are alike. Codes that people typed, and why a row was skipped, make no difference."""
-    alike = (
-        "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS pressed,"
-        " CASE WHEN state != 'skipped' THEN reason END AS why"
-    )
-    query = (
-        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
-        " GROUP BY state, outcome, pressed, why"
-    )
-
-    def count(state: str, *rest: Any) -> RowCount:
-        return RowCount(RowState(state), *rest)
-
-    return list(store.read(count, query, (broadcast.number,)))
-
-
-def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
-    """What became of second legs, and how often."""
-    which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
-    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
-
-
-_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
-
-
-_REPLACE = (
+REPLACE = (
     "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
     " seconds = ?, reason = ?, bridge = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
 )
-
-
-_PUT = f"INSERT INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
-
-
-def _select(
-    store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]
-) -> Iterator[BroadcastRow]:
-    query = f"SELECT {_COLUMNS} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
-    return store.read(_row, query, (broadcast.number, *parameters))
-
-
-def _row(*columns: Any) -> BroadcastRow:
-    row = BroadcastRow(*columns)
-    return row._replace(state=RowState(row.state))
+PUT = f"INSERT INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, quote
+from voicecli.store import workers
 from voicecli.store.engine import HeldLock, Store
+from voicecli.store.workers import Worker
 
 ROWS_PER_COMMIT = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
@@ -113,6 +115,10 @@ def newest_first(store: Store) -> Iterator[Broadcast]:
 def delete_unplanned(store: Store) -> None:
     """Delete what processes left behind that ended before all rows were planned: nobody was called."""
     for broadcast in list(_broadcasts(store, "WHERE state = 'planning'", ())):
+        if store.is_shared:
+            if not is_running(store, broadcast):
+                delete(store, broadcast)
+            continue
         lock = store.take_lock(_LOCK.format(broadcast.id))
         if lock is not None:
             delete(store, broadcast)
@@ -121,7 +127,16 @@ def delete_unplanned(store: Store) -> None:
 
 def is_running(store: Store, broadcast: Broadcast) -> bool:
     """Whether a process works on it now."""
+    if store.is_shared:
+        return bool(at_work(store, broadcast))
     return store.is_locked(_LOCK.format(broadcast.id))
+
+
+def at_work(store: Store, broadcast: Broadcast) -> Sequence[Worker]:
+    """Who works on it now, as far as the store tells: only one that machines share does."""
+    if not store.is_shared:
+        return ()
+    return [worker for worker in workers.workers_on(store, broadcast.number) if worker.is_alive]
 
 
 def refuse_repetition(
@@ -166,6 +181,8 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     for _ in store.delete_in_steps(statement, values, ROWS_PER_COMMIT):
         pass
     with store.transaction() as transaction:
+        if store.is_shared:
+            workers.forget(transaction, broadcast.number)
         transaction("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
     store.empty_log()
 
@@ -174,12 +191,17 @@ def take_lock(store: Store, broadcast_id: str) -> HeldLock:
     store.require_locks()
     lock = store.take_lock(_LOCK.format(broadcast_id), seconds=PATIENCE)
     if lock is None:
-        raise InUse(
-            f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",
-            hint=f"voicecli broadcast show {broadcast_id} shows its state; voicecli broadcast "
-            f"stop {broadcast_id} ends it.",
-        )
+        raise in_use(broadcast_id)
     return lock
+
+
+def in_use(broadcast_id: str, who: str = "another voicecli") -> InUse:
+    """The error where somebody works on it who can't be helped."""
+    return InUse(
+        f"Broadcast {broadcast_id} is being worked on by {who}: nothing was sent from here.",
+        hint=f"voicecli broadcast show {broadcast_id} shows its state; voicecli broadcast "
+        f"stop {broadcast_id} ends it.",
+    )
 
 
 COLUMNS = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"

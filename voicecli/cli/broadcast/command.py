@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "send": "Call everybody on a list, once each.",
     "resume": "Go on with a broadcast that was interrupted or stopped, with the options of its start.",
+    "join": "Work on a broadcast together with other machines, on as many as you like.",
     "stop": "Stop a broadcast, also one that runs in another process.",
     "list": "List the broadcasts of this machine, newest first.",
     "show": "Show the state and the figures of a broadcast.",

@@ -42,11 +42,13 @@ def read_list(context: Context, people: str) -> bytes:
     return context.read_bytes(people, limit=lists.MAX_LIST)
 
 
-def read_list_again(context: Context, people: str | None, broadcast: Broadcast) -> bytes:
-    """The list of a broadcast that was begun before: at ``people``, else where it was then. Raises
-    InvalidInput."""
+def read_list_again(
+    context: Context, people: str | None, broadcast: Broadcast, *, command: str = "resume"
+) -> bytes:
+    """The list of a broadcast that was begun before: at ``people``, else where it was then. ``command`` is
+    the one that needs it. Raises InvalidInput."""
     where = people or broadcast.file or "-"
-    command = f"{context.program} broadcast resume {broadcast.id}"
+    command = f"{context.program} broadcast {command} {broadcast.id}"
     missing = InvalidInput(
         "The list came from standard input, and is needed again.",
         hint=f"Pipe it in again, or give it as a file: {command} FILE",

@@ -64,7 +64,7 @@ def results(
     In the file, cells that a spreadsheet would run as formulas get an apostrophe in front. A broadcast that
     takes such a file as its list ignores these apostrophes.
     """
-    from voicecli.broadcast import outcomes
+    from voicecli.broadcast import report_recording
     from voicecli.broadcast.lists.recipients import MAX_LIST
     from voicecli.broadcast.results import as_csv, read_results
     from voicecli.output import files
@@ -75,7 +75,7 @@ def results(
     target = None if file in (None, "-") else files.target(file or "", context.folder)
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
-        outcomes.record_reports_if_idle(store, broadcast)
+        report_recording.record_reports_if_idle(store, broadcast)
         found = read_results(store, broadcast, people, partial(context.read_bytes, limit=MAX_LIST))
         if found.list_missing:
             context.output.warning(

@@ -22,24 +22,24 @@ watch voicecli broadcast show b3f9a1c2d4
 
 def show(ctx: typer.Context, broadcast_id: Id) -> None:
     """Show the state and the figures of a broadcast."""
-    from voicecli.broadcast import outcomes, status
+    from voicecli.broadcast import report_recording, status
     from voicecli.broadcast.options import BroadcastOptions
     from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines
     from voicecli.output.broadcast import summary_lines
     from voicecli.output.event_rows import local_time
-    from voicecli.store import broadcast_journal, broadcasts
+    from voicecli.store import broadcast_rows, broadcasts
 
     context = context_of(ctx)
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
-        outcomes.record_reports_if_idle(store, broadcast)
+        report_recording.record_reports_if_idle(store, broadcast)
         state, counts = status.state(store, broadcast), status.counts(store, broadcast)
         waits = BroadcastOptions.from_mapping(broadcast.options).waits
         left = list(commands(context.program, broadcast, counts, waits=waits, running=state == "running"))
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {local_time(broadcast.created)}, {state}"
-        bridges = broadcast_journal.count_bridges(store, broadcast)
+        bridges = broadcast_rows.count_bridges(store, broadcast)
         lines = [(head, "bold"), *summary_lines(counts), *_bridges(bridges), *in_lines(left)]
         data = {
             **broadcast_data(broadcast, state),

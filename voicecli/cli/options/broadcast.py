@@ -44,6 +44,11 @@ class AudienceOptions:
         return part, parts
 
 
+Concurrency = Annotated[
+    int | None, option("N", "How many requests may be open at once. Default: 32.", parser=whole(1, 1000))
+]
+
+
 @dataclass(frozen=True, slots=True)
 class PaceOptions:
     """How fast the calls leave."""
@@ -53,9 +58,7 @@ class PaceOptions:
     rate: Annotated[
         str | None, option("N/s", "Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h).")
     ] = None
-    concurrency: Annotated[
-        int | None, option("N", "How many requests may be open at once. Default: 32.", parser=whole(1, 1000))
-    ] = None
+    concurrency: Concurrency = None
     max_calls: Annotated[
         int | None, option("N", "Stop after N calls; resume calls the others.", parser=whole(1, MAX_ROWS))
     ] = None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 
 from voicecli.errors import VoicecliError
-from voicecli.store import broadcasts, sealing
+from voicecli.store import broadcasts, sealing, workers
 from voicecli.store.broadcasts import BroadcastState, RowState
 from voicecli.store.copying.kinds import Copied, Copying, Kind, Row, as_kept
 from voicecli.store.engine import Store, Transaction
@@ -64,6 +64,8 @@ class CopyingBroadcasts:
         yield from copying.copy()
         query = "SELECT number, state FROM broadcasts WHERE id = ?"
         [(number, state)] = self._target.rows(query, (row[0],))
+        if self._target.is_shared and workers.workers_on(self._target, number):
+            raise broadcasts.in_use(row[0])
         self.numbers[theirs] = number
         rows = CopyingRows(theirs, number, self._source, self._target)
         updated = 0
@@ -83,6 +85,8 @@ class CopyingBroadcasts:
         update = "UPDATE broadcasts SET state = ?, sealed = ?, seen = ? WHERE number = ?"
         with self._target.transaction() as transaction:
             transaction(update, (BROADCASTS.value(row, "state"), _sealed(self._target, row), seen, number))
+            if self._target.is_shared:
+                workers.make_chunks(transaction, number)
 
 
 class CopyingBroadcast(Copying):

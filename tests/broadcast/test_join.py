@@ -1,0 +1,169 @@
+"""Several machines work on one broadcast: nobody is called twice, nobody left out, whoever fails."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from conftest import RunningSandbox
+from engine_world import number
+from team_world import TeamWorld
+
+from voicecli.broadcast import engine as engines
+from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.policy import Policy
+from voicecli.broadcast.report_recording import record_reports_if_idle
+from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreUnreachable
+from voicecli.store import broadcasts, workers
+from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
+from voicecli.store.journals import open_journal
+from voicecli.store.location import StorePlace
+
+ROWS = 300
+
+
+@pytest.fixture
+def world(team: StorePlace) -> Iterator[TeamWorld]:
+    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
+        world = TeamWorld(team, sandbox)
+        yield world
+        world.journal.close()
+        world.store.close()
+
+
+def plan(world: TeamWorld, rows: int = ROWS) -> None:
+    world.plan([number(index) for index in range(rows)])
+
+
+def test_all_are_called_once_and_each_worker_sees_the_counts_of_all(world: TeamWorld) -> None:
+    plan(world)
+    ended = world.run_together(3, Policy(concurrency=8))
+    assert world.calls == {number(index): 1 for index in range(ROWS)}
+    assert [engine.counts.accepted for engine in ended] == [ROWS] * 3
+    assert [engine.ended_by for engine in ended] == [None] * 3
+    assert world.journal.state is BroadcastState.DONE
+
+
+def test_a_worker_that_dies_leaves_its_planned_rows_to_others_and_its_sent_ones_unknown(
+    world: TeamWorld,
+) -> None:
+    plan(world)
+    with world.joined() as dead:
+        next_row = dead.rows_to_call()
+        row = next_row()
+        assert row is not None
+        dead.write([(row, row._replace(state=RowState.SENDING, attempts=1))])
+        world.forget_leases()
+        [engine] = world.run_together(1)
+        with pytest.raises(InUse, match="others have taken over its part"):
+            dead.write([(row, row._replace(state=RowState.ACCEPTED))])
+    assert engine.counts.unknown == 1
+    known = world.row(row.line)
+    assert known.state is RowState.UNKNOWN
+    assert known.reason is not None
+    assert workers.user_at_host() in known.reason
+    assert row.destination not in world.calls
+    assert world.calls.total() == ROWS - 1
+
+
+def test_max_calls_holds_for_all_together(team: StorePlace) -> None:
+    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
+        world = TeamWorld(team, sandbox, max_calls=100)
+        with closing(world.store), closing(world.journal):
+            plan(world)
+            ended = world.run_together(3, Policy(concurrency=8, max_calls=100))
+            assert world.calls.total() == 100
+            assert any(isinstance(engine.ended_by, OutOfTime) for engine in ended)
+
+
+def test_a_stop_stops_all(world: TeamWorld) -> None:
+    plan(world)
+
+    def on_row(row: BroadcastRow) -> None:
+        if row.state is RowState.ACCEPTED and world.journal.state is BroadcastState.OPEN:
+            broadcasts.set_state(world.store, world.journal.broadcast, BroadcastState.STOPPED)
+
+    world.rate = 100
+    ended = world.run_together(2, Policy(concurrency=2), on_row=on_row)
+    assert {str(engine.ended_by) for engine in ended} == {"The broadcast was stopped."}
+    assert world.calls.total() < ROWS
+    world.journal.close()
+    with pytest.raises(InvalidInput, match="is stopped"):
+        world.join(world.store)
+
+
+def test_one_that_is_worked_on_is_not_resumed(world: TeamWorld) -> None:
+    plan(world, 3)
+    with pytest.raises(InUse, match=f"worked on by {workers.user_at_host()}"):
+        open_journal(world.store, world.journal.broadcast)
+
+
+def test_reports_of_rows_that_nobody_has_are_taken_in_by_who_looks(world: TeamWorld) -> None:
+    plan(world, 70)
+    world.run_together(1)
+    world.journal.close()
+    world.report(1, "COMPLETED")
+    world.report(70, "NO_ANSWER")
+    record_reports_if_idle(world.store, world.journal.broadcast)
+    assert [world.row(line).outcome for line in (1, 70)] == ["COMPLETED", "NO_ANSWER"]
+
+
+def test_a_retry_of_a_row_whose_worker_is_gone_is_done_by_another(world: TeamWorld) -> None:
+    plan(world, 3)
+    again = Policy(retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.0)
+    world.run(Policy(wait=True, timeout=0.0))
+    world.journal.close()
+    world.report(2, "NO_ANSWER")
+    with world.joined() as other:
+        asyncio.run(world.work(other, again))
+    assert world.calls[number(1)] == 2
+    assert world.calls.total() == 4
+
+
+def test_all_workers_share_one_pace(world: TeamWorld) -> None:
+    world.rate = 100
+    plan(world, 100)
+    started = time.monotonic()
+    world.run_together(3)
+    assert time.monotonic() - started > 0.9
+    assert world.calls.total() == 100
+
+
+def test_a_429_to_one_holds_up_all(world: TeamWorld) -> None:
+    plan(world, 1)
+    with world.joined() as other:
+        one, another = world.pace_of(world.journal), world.pace_of(other)
+        assert one.take() is None
+        one.too_many(30)
+        assert (another.take() or 0) > 25
+        assert another.paused > 25
+
+
+# -- a connection that breaks ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("took_place", [False, True])
+def test_a_write_whose_answer_was_lost_calls_nobody_twice_and_leaves_nobody_out(
+    world: TeamWorld, monkeypatch: pytest.MonkeyPatch, took_place: bool
+) -> None:
+    plan(world, 100)
+    write, writes = world.journal._db.execute_alone, 0
+
+    def cut(statement: str, values: object) -> object:
+        nonlocal writes
+        writes += "broadcast_rows" in statement
+        if writes % 3 == 2 and "broadcast_rows" in statement:
+            if took_place:
+                write(statement, values)  # type: ignore[arg-type]
+            raise StoreUnreachable("The connection broke.")
+        return write(statement, values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.journal._db, "execute_alone", cut)
+    monkeypatch.setattr(engines, "STORE_AWAY_PAUSE", 0.001)
+    engine: Engine = world.run(Policy(concurrency=10))
+    assert engine.ended_by is None
+    assert world.calls == {number(index): 1 for index in range(100)}
+    assert world.states == {RowState.ACCEPTED: 100}
+    assert world.store.read_number("SELECT count(*) FROM calls WHERE state = 'accepted'") == 100
+    assert world.store.read_number("SELECT count(*) FROM calls") == 100

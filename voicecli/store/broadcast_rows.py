@@ -1,0 +1,122 @@
+"""What the store has of broadcasts and their rows, and counts of it. Every function raises StoreFailed."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, set_state
+from voicecli.store.engine import Store
+from voicecli.store.paging import Place, read_pages
+
+COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
+
+
+class StoredBroadcast:
+    """What the store has of one broadcast. Every method raises StoreFailed."""
+
+    def __init__(self, store: Store, broadcast: Broadcast) -> None:
+        self.store = store
+        self.broadcast = broadcast
+
+    def row(self, line: int) -> BroadcastRow | None:
+        """As it stands."""
+        return next(select_rows(self.store, self.broadcast, "line = ?", (line,)), None)
+
+    def rows(self, *states: RowState) -> Iterator[BroadcastRow]:
+        """All rows in these states, in the order of the list. They may change meanwhile."""
+        return read_rows(self.store, self.broadcast, *states)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether there is somebody to call, and certainly nobody was called."""
+        return self._has("state = 'planned'") and not self._has(
+            "attempts > 0 OR state NOT IN ('planned', 'skipped')"
+        )
+
+    @property
+    def attempts(self) -> int:
+        """How many calls were made, or may have been."""
+        query = "SELECT coalesce(sum(attempts), 0) FROM broadcast_rows WHERE broadcast = ?"
+        return self.store.read_number(query, (self.broadcast.number,))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nobody is left who could still be called."""
+        return not self._has("state NOT IN ('accepted', 'skipped')")
+
+    def _has(self, which: str) -> bool:
+        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+        return bool(self.store.read_number(query, (self.broadcast.number,)))
+
+    @property
+    def state(self) -> BroadcastState:
+        """As it stands: another process may have stopped the broadcast."""
+        query = "SELECT state FROM broadcasts WHERE number = ?"
+        for state in self.store.read(BroadcastState, query, (self.broadcast.number,)):
+            return state
+        raise self.store.damaged(f"broadcast {self.broadcast.id} is missing")
+
+    def set_state(self, state: BroadcastState) -> None:
+        set_state(self.store, self.broadcast, state)
+
+    @property
+    def seen(self) -> int:
+        """The number of the newest event that was processed."""
+        query = "SELECT seen FROM broadcasts WHERE number = ?"
+        return self.store.read_number(query, (self.broadcast.number,))
+
+
+def read_rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[BroadcastRow]:
+    """The rows in these states, else all, in the order of the list; others may be working on them."""
+    states = states or tuple(RowState)
+    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT ?"
+
+    def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
+        return select_rows(store, broadcast, which, (*last, *states, limit))
+
+    return read_pages(store, read, (0,), lambda row: (row.line,))
+
+
+class RowCount(NamedTuple):
+    """So many rows have this in common."""
+
+    state: RowState
+    outcome: str | None
+    digits: str | None
+    reason: str | None
+    rows: int
+
+
+def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
+    """How many rows are alike. Codes that people typed, and why a row was skipped, make no difference."""
+    alike = (
+        "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS pressed,"
+        " CASE WHEN state != 'skipped' THEN reason END AS why"
+    )
+    query = (
+        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
+        " GROUP BY state, outcome, pressed, why"
+    )
+
+    def count(state: str, *rest: Any) -> RowCount:
+        return RowCount(RowState(state), *rest)
+
+    return list(store.read(count, query, (broadcast.number,)))
+
+
+def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
+    """What became of second legs, and how often."""
+    which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
+    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
+
+
+def select_rows(
+    store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]
+) -> Iterator[BroadcastRow]:
+    """Those of a broadcast that a condition of ours chooses."""
+    query = f"SELECT {COLUMNS} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
+    return store.read(_row, query, (broadcast.number, *parameters))
+
+
+def _row(*columns: Any) -> BroadcastRow:
+    row = BroadcastRow(*columns)
+    return row._replace(state=RowState(row.state))

@@ -1,0 +1,336 @@
+"""The journal of a broadcast that several machines work on: PostgreSQL only.
+
+Each worker has chunks of rows that are its own (``workers``). A write is one statement: it takes place only
+while the worker has not been ended by others, and all of its rows are as they were; else nothing of it does.
+After a broken connection nobody knows whether the last write took place: see ``reconnect``.
+"""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, cast
+
+from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, StoreUnreachable, VoicecliError
+from voicecli.platforms.identity import user_at_host
+from voicecli.store import attempts as stored_attempts, workers
+from voicecli.store.broadcast_journal import PUT, Journal, calls_in, insert_broadcast
+from voicecli.store.broadcast_rows import StoredBroadcast, select_rows
+from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, find
+from voicecli.store.engine import Store, Transaction
+from voicecli.store.postgresql import PostgresqlStore
+from voicecli.store.shared_write import TAKE, WriteStatement
+from voicecli.store.workers import CHUNK, Worker, chunk_of
+
+LOOK_EVERY = 1.0  # seconds between two looks at the others, and for chunks where none was free
+DIVISION_BY_ZERO: Final = "22012"  # how a statement of ours says that something was not as it was
+
+
+class SharedJournal(Journal):
+    """``worker`` is this process's id among the workers; it ends with ``close``."""
+
+    def __init__(
+        self, store: PostgresqlStore, broadcast: Broadcast, worker: int, *, resumes: bool = False
+    ) -> None:
+        StoredBroadcast.__init__(self, store, broadcast)
+        self._db = store
+        self._worker = Worker(worker, user_at_host(), 0, is_alive=True, is_idle=False)
+        self._epoch = 0
+        self._sets_limit = resumes
+        self._seen = store.read_number("SELECT seen FROM workers WHERE id = ?", (worker,))
+        self._chunks: set[int] = set()  # our own
+        self._unread: deque[int] = deque()  # those of them whose rows were not read
+        self._ahead: deque[BroadcastRow] = deque()  # rows of them that are to be called
+        self._first_free = 0  # no chunk before this one is free
+        self._ask_at = 0.0  # when it is worth asking for a chunk again (monotonic)
+        self._looked = self._renewed = float("-inf")  # monotonic
+        self._is_idle = False
+        self._is_cut = False  # nobody knows whether the last statement took place
+        self._accepted: list[str] = []  # sessions of the last write, whose summaries may have come meanwhile
+        self.has_others = self.may_get_rows = True
+        self._read_limit()
+
+    # -- how one begins to work ----------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, store: Store, described: tuple[object, ...]) -> "SharedJournal":
+        """For ``create_journal``."""
+        with store.transaction() as transaction:
+            insert_broadcast(store, transaction, described)
+            broadcast = find(store, str(described[0]), planning=True)
+            most = broadcast.options.get("max_calls")
+            transaction("INSERT INTO broadcast_limits VALUES (?, ?)", (broadcast.number, most))
+            worker = workers.begin(store, transaction, broadcast.number)
+        return cls(cast("PostgresqlStore", store), broadcast, worker)
+
+    @classmethod
+    def open(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
+        """``open_journal``: the first who works on it again."""
+        with store.transaction() as transaction:
+            workers.end_dead_ones_within(store, transaction, broadcast.number)
+            if others := workers.workers_on(store, broadcast.number):
+                raise InUse(
+                    f"Broadcast {broadcast.id} is being worked on by {workers.names(others)}: nothing was "
+                    "sent from here.",
+                    hint=f"voicecli broadcast join {broadcast.id} helps them; voicecli broadcast stop "
+                    f"{broadcast.id} ends it.",
+                )
+            broadcast = find(store, broadcast.id)
+            worker = workers.begin(store, transaction, broadcast.number)
+        return cls(cast("PostgresqlStore", store), broadcast, worker, resumes=True)
+
+    @classmethod
+    def join(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
+        """Work on it beside those who do. Raises InvalidInput where nobody is to."""
+        with store.transaction() as transaction:
+            workers.end_dead_ones_within(store, transaction, broadcast.number)
+            broadcast = find(store, broadcast.id)
+            cls.require_open(broadcast)
+            worker = workers.begin(store, transaction, broadcast.number)
+        return cls(cast("PostgresqlStore", store), broadcast, worker)
+
+    @staticmethod
+    def require_open(broadcast: Broadcast) -> None:
+        """Raises InvalidInput where it is stopped or done."""
+        if broadcast.state is not BroadcastState.OPEN:
+            raise InvalidInput(
+                f"Broadcast {broadcast.id} is {broadcast.state}: nothing was sent from here.",
+                hint=f"voicecli broadcast resume {broadcast.id} goes on with it; then others can join.",
+            )
+
+    def limit_calls(self, most: int | None) -> None:
+        """Only who resumes the broadcast may change it."""
+        if self._sets_limit:
+            with self.store.transaction() as transaction:
+                set_limit = "UPDATE broadcast_limits SET calls_left = ? WHERE broadcast = ?"
+                transaction(set_limit, (most, self.broadcast.number))
+            self._sets_limit, self.calls_left = False, most
+
+    def _read_limit(self) -> None:
+        query = "SELECT calls_left FROM broadcast_limits WHERE broadcast = ?"
+        [(self.calls_left,)] = self.store.rows(query, (self.broadcast.number,))
+
+    def keep_options(self, options: Mapping[str, object]) -> None:
+        """From now on it is carried out so, by all who join."""
+        with self.store.transaction() as transaction:
+            update = "UPDATE broadcasts SET options = ? WHERE number = ?"
+            transaction(update, (json.dumps(dict(options)), self.broadcast.number))
+
+    def _put(self, rows: Sequence[BroadcastRow]) -> None:
+        with self.store.transaction(concurrent=True) as transaction:
+            self._renew(transaction, is_idle=False)
+            values = [(self.broadcast.number, *row) for row in rows]
+            transaction.execute_many(PUT, values)
+
+    def _make_ready(self, transaction: Transaction) -> None:
+        self._renew(transaction, is_idle=False)
+        workers.make_chunks(transaction, self.broadcast.number)
+
+    # -- rows that are to be called ------------------------------------------------------------------
+
+    def mark_interrupted_rows(self) -> None:
+        """Done for each worker, as it is ended."""
+
+    def _set_rows(self, state: RowState, which: str, *parameters: object, reason: str | None = None) -> None:
+        """Of those that no worker has."""
+        number = self.broadcast.number
+        with self.store.transaction() as transaction:
+            transaction(
+                f"UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND {which}"  # noqa: S608
+                f" AND (line - 1) / {CHUNK} IN"
+                " (SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL)",
+                (state, reason, number, *parameters, number),
+            )
+            workers.open_chunks(transaction, number)
+
+    def rows_to_call(self) -> Callable[[], BroadcastRow | None]:
+        return self._next_row
+
+    def _next_row(self) -> BroadcastRow | None:
+        while not self._ahead:
+            if not self._unread and not self._take_chunk():
+                return None
+            self._ahead.extend(self._rows_of(self._unread[0]))
+            self._unread.popleft()
+        return self._ahead.popleft()
+
+    def _rows_of(self, chunk: int) -> list[BroadcastRow]:
+        which = "line > ? AND line <= ? AND state IN (?, ?) ORDER BY line"
+        values = (chunk * CHUNK, (chunk + 1) * CHUNK, RowState.PLANNED, RowState.RETRY)
+        return list(select_rows(self.store, self.broadcast, which, values))
+
+    def _take_chunk(self) -> bool:
+        """Take the first free chunk that has rows to call; False where there is none. Reports of it may have
+        been taken in up to an earlier event than those of our own."""
+        while time.monotonic() >= self._ask_at:
+            number, worker = self.broadcast.number, self._worker.id
+            values = (worker, self._epoch, number, self._first_free, worker, number, worker, number, number)
+            [(chunk, seen, _)] = self._execute(TAKE.format(lock=self._db.shared_lock), values)
+            if chunk is not None:
+                self._seen = min(self._seen, seen)
+                self._chunks.add(chunk)
+                self._unread.append(chunk)
+                self._first_free = chunk
+                return True
+            if not self._first_free:
+                self._ask_at = time.monotonic() + LOOK_EVERY
+            self._first_free = 0
+        return False
+
+    def owns(self, line: int) -> bool:
+        return chunk_of(line) in self._chunks
+
+    # -- others --------------------------------------------------------------------------------------
+
+    def attend(self, *, is_idle: bool) -> None:
+        now = time.monotonic()
+        if is_idle == self._is_idle and now < self._looked + (0.0 if is_idle else LOOK_EVERY):
+            return
+        if is_idle != self._is_idle or now >= self._renewed + workers.RENEW_EVERY:
+            with self.store.transaction(concurrent=True) as transaction:
+                self._renew(transaction, is_idle=is_idle)
+            self._is_idle, self._renewed = is_idle, now
+        others = self._others()
+        self.has_others = bool(others)  # dead ones, too: what becomes of their rows is to be counted
+        if not all(one.is_alive for one in others):
+            workers.end_dead_ones(self.store, self.broadcast.number)
+            others = [one for one in others if one.is_alive]
+        has_free = self._has_free_chunk()
+        if has_free:
+            self._ask_at = 0.0
+        self.may_get_rows = not is_idle or has_free or not all(one.is_idle for one in others)
+        self._looked = now
+
+    def _others(self) -> list[Worker]:
+        found = workers.workers_on(self.store, self.broadcast.number)
+        return [worker for worker in found if worker.id != self._worker.id]
+
+    def _has_free_chunk(self) -> bool:
+        free = "SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0"
+        return bool(self.store.read_number(f"SELECT EXISTS ({free})", (self.broadcast.number,)))
+
+    def _renew(self, transaction: Transaction, *, is_idle: bool) -> None:
+        """Who was ended by others before there was anything to do, since a list takes long to read, say,
+        begins anew."""
+        update = "UPDATE workers SET lease_until = ?, idle = ? WHERE id = ? AND epoch = ?"
+        values = (workers.end_of_lease(self.store), is_idle, self._worker.id, self._epoch)
+        if transaction(update, values).changed:
+            return
+        if self._chunks or self._epoch:
+            raise self._ended()
+        self._worker = self._worker._replace(id=workers.begin(self.store, transaction, self.broadcast.number))
+
+    def _ended(self) -> InUse:
+        return InUse(
+            f"This machine was silent for too long: others have taken over its part of broadcast "
+            f"{self.broadcast.id}.",
+            hint=f"voicecli broadcast join {self.broadcast.id} works on it again.",
+        )
+
+    def reconnect(self) -> None:
+        """Connect anew. When this returns, every write of the old connection has taken place or never will.
+        Raises StoreUnreachable, and InUse where others have ended this worker."""
+        self._db.reconnect()
+        self._epoch += 1  # also where the answer to this is lost
+        update = "UPDATE workers SET epoch = ?, lease_until = ? WHERE id = ? AND epoch < ?"
+        with self.store.transaction(concurrent=True) as transaction:
+            values = (self._epoch, workers.end_of_lease(self.store), self._worker.id, self._epoch)
+            if not transaction(update, values).changed:
+                raise self._ended()
+        self._is_cut = False
+        self._read_limit()
+        query = "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker = ?"
+        for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker.id)):
+            if chunk not in self._chunks:  # the answer to its taking was lost
+                self._chunks.add(chunk)
+                self._unread.append(chunk)
+
+    def hide(self, *, if_untouched: bool = False) -> bool:
+        with self.store.transaction() as transaction:
+            if self._others() or not super().hide(if_untouched=if_untouched):
+                return False
+            update = "UPDATE broadcasts SET state = ? WHERE number = ?"
+            transaction(update, (BroadcastState.PLANNING, self.broadcast.number))
+        return True
+
+    def reserve(self) -> None:
+        """The database's disk is not ours."""
+
+    def release_reserve(self) -> None:
+        pass
+
+    def close(self) -> None:
+        """End this worker; where the database can't be reached its lease runs out."""
+        with suppress(StoreFailed), self.store.transaction(concurrent=True) as transaction:
+            lock = "SELECT 1 FROM workers WHERE id = ? AND epoch = ? FOR UPDATE"
+            if transaction(lock, (self._worker.id, self._epoch)).rows:
+                workers.end(self.store, transaction, self.broadcast.number, self._worker)
+
+    # -- writing -------------------------------------------------------------------------------------
+
+    @property
+    def seen(self) -> int:
+        """The newest event whose reports were taken in for our own rows."""
+        return self._seen
+
+    def write(
+        self,
+        changes: Iterable[tuple[BroadcastRow, BroadcastRow]],
+        *,
+        seen: int | None = None,
+        new_attempts: Sequence[tuple[object, ...]] = (),
+        answers: Iterable[stored_attempts.Answer] = (),
+    ) -> Sequence[int]:
+        """As in Journal, all of it in one statement. Raises StoreBusy where others have made the calls that
+        were left."""
+        changes, answers = list(changes), list(answers)
+        calls = 0 if self.calls_left is None else calls_in(changes)
+        accepted = [session for _, _, session in answers if session]
+        statement = WriteStatement(self._db.shared_lock)
+        statement.hold_worker(self._worker.id, self._epoch, seen)
+        statement.change_rows(self.broadcast.number, changes)
+        statement.add_attempts(new_attempts)
+        statement.add_answers(answers)
+        statement.count_calls(self.broadcast.number, calls)
+        # Of those that came while the last write took place, too: it did not see them.
+        [(numbers, first, _)] = self._execute(*statement.finished(self._accepted + accepted))
+        self._accepted = accepted
+        self._seen = self._seen if seen is None else seen
+        if self.calls_left is not None:
+            self.calls_left -= calls
+        if first:
+            self._read_again(first)
+        return numbers or ()
+
+    def _read_again(self, first: int) -> None:
+        """Summaries were quicker than the answers that tell whose they are: they are to be read again."""
+        with self.store.transaction(concurrent=True) as transaction:
+            stored_attempts.read_outcomes_again(transaction, first)
+            earlier = "UPDATE workers SET seen = ? WHERE id = ? AND seen > ?"
+            transaction(earlier, (first - 1, self._worker.id, first - 1))
+        self._seen = min(self._seen, first - 1)
+
+    def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        if self._is_cut:
+            raise StoreUnreachable("The connection to the database broke.")
+        try:
+            return self._db.execute_alone(statement, values).rows
+        except StoreUnreachable:
+            self._is_cut = True
+            raise
+        except StoreFailed as error:
+            if getattr(error.__cause__, "sqlstate", None) != DIVISION_BY_ZERO:
+                raise
+            raise self._why_not() from error
+
+    def _why_not(self) -> VoicecliError:
+        """Why a statement has found that something was not as it was, and did nothing."""
+        query = "SELECT EXISTS (SELECT 1 FROM workers WHERE id = ? AND epoch = ?)"
+        if not self.store.read_number(query, (self._worker.id, self._epoch)):
+            return self._ended()
+        before = self.calls_left
+        self._read_limit()
+        if self.calls_left != before:
+            return StoreBusy("Others have made calls of those that --max-calls allows.")
+        return InUse(f"Another process has changed rows of broadcast {self.broadcast.id}.")
