@@ -10,6 +10,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -118,9 +119,9 @@ def answered(summary: dict[str, Any]) -> set[str]:
 class Load:
     """Connections that each send one event after another; ``run`` returns the account.
 
-    It ends after ``count`` events or ``seconds``, or when the receiver is gone: what was under way then
-    counts as unanswered. Raises OSError where nobody listens. Plain sockets and epoll, because it shares the
-    machine with what it measures: it takes half the time that asyncio would.
+    It ends after ``count`` events or ``seconds``, after ``stop``, or when the receiver is gone: what was
+    under way then counts as unanswered. Raises OSError where nobody listens. Plain sockets and epoll, because
+    it shares the machine with what it measures: it takes half the time that asyncio would.
     """
 
     def __init__(
@@ -170,6 +171,10 @@ class Load:
                 last = time.perf_counter()
             self.account.seconds = last - start
         return self.account
+
+    def stop(self) -> None:
+        """Send no more; what is under way is waited for."""
+        self._end = 0.0
 
     def _received(self, connection: "_Connection") -> bool:
         """Take in what a connection has received; whether it goes on."""
@@ -233,6 +238,9 @@ class Generator:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
+    def stop(self) -> None:
+        self._process.terminate()
+
     def summary(self) -> dict[str, Any]:
         """Waits until it is over."""
         out, _ = self._process.communicate()
@@ -267,7 +275,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float)
     options = vars(parser.parse_args())
     token = os.environ.get("WEBHOOK_AUTH_TOKEN", "")
-    print(json.dumps(Load(options.pop("url"), token=token, **options).run().summary()))
+    load = Load(options.pop("url"), token=token, **options)
+    signal.signal(signal.SIGTERM, lambda *_: load.stop())
+    print(json.dumps(load.run().summary()))
     return 0
 
 

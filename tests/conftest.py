@@ -144,6 +144,12 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def wait_until_none(count: Callable[[], int]) -> None:
+    """Wait until there are none left; it fails once they have not become fewer for DEADLINE."""
+    while left := count():
+        wait_until(lambda left=left: count() < left)
+
+
 # Rewriting assertions takes as long as all other collection. What one worker has rewritten is kept for the
 # others, so one of them begins at the other end.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")

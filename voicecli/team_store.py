@@ -11,11 +11,11 @@ HIDDEN = "***"
 EXAMPLE = "postgresql://me@host/voicecli"
 _HOST = r"(?:\[[^@/?\]]*\]|[^:,@/?]*)(?::[0-9]*)?"
 _PARAMETER = "[a-z_0-9%]+=[^&]*"
-_FORM = re.compile(
+_FORM = (  # compiled where it is used: that takes longer than all else here
     r"postgres(?:ql)?://(?:(?P<user>[^:@/?]*)(?P<colon>:(?P<password>[^@/?]*))?@)?"
     rf"{_HOST}(?:,{_HOST})*(?:/(?P<name>[^@/?]*))?(?:\?(?:{_PARAMETER}(?:&{_PARAMETER})*)?)?"
 )
-_SCHEMA = re.compile("(?!pg_)[a-z_][a-z0-9_]{0,62}", re.ASCII)
+_SCHEMA = "(?!pg_)[a-z_][a-z0-9_]{0,62}"
 _SECRET_PARAMETERS = ("password", "sslpassword")
 _OTHERS_SECRETS = ("passfile", "service", "sslkey", "hostaddr", "gssdelegation")
 """Parameters that let libpq use a secret of the user's for another server: with ``hostaddr`` it connects
@@ -41,10 +41,10 @@ def problem_of_url(url: str) -> str | None:
     """What is wrong with a URL, as a clause that does not show it; libpq may find more."""
     if not url.startswith(("postgresql://", "postgres://")):
         return f"it must be a URL such as {EXAMPLE}"
-    if _FORM.fullmatch(url) is None or not url.isprintable() or " " in url:
+    if re.fullmatch(_FORM, url) is None or not url.isprintable() or " " in url:
         return f"it must be a URL such as {EXAMPLE}; @ / ? and blanks in a password are %40 %2F %3F %20"
     schemas = [value for name, value in _parameters(url) if name == "schema"]
-    if len(schemas) > 1 or any(_SCHEMA.fullmatch(value) is None for value in schemas):
+    if len(schemas) > 1 or any(re.fullmatch(_SCHEMA, value) is None for value in schemas):
         return "its schema must be one name of small letters, digits and _"
     return None
 
@@ -67,7 +67,7 @@ def has_password(url: str) -> bool:
 def passwords(url: str) -> Iterator[str]:
     """The passwords in it, as they are written and as they are; of what can't be understood all that may be
     one."""
-    if (form := _FORM.fullmatch(url)) is None:
+    if (form := re.fullmatch(_FORM, url)) is None:
         yield from re.findall(r"://[^:@]*:(.+)@", url)
         return
     values = [form["password"], *(value for name, value in _parameters(url) if name in _SECRET_PARAMETERS)]
@@ -78,14 +78,14 @@ def passwords(url: str) -> Iterator[str]:
 def secret_passwords(url: str) -> Iterator[str]:
     """Those that no output may show. One that is also a name in the URL is shown with that, and to mask our
     own name would garble every hint."""
-    form = _FORM.fullmatch(url)
+    form = re.fullmatch(_FORM, url)
     names = {"voicecli"} if form is None else {"voicecli", form["user"], form["name"]}
     return (one for one in passwords(url) if one not in names)
 
 
 def shown_url(url: str) -> str:
     """A URL with *** for its passwords."""
-    if (form := _FORM.fullmatch(url)) is None:
+    if (form := re.fullmatch(_FORM, url)) is None:
         return HIDDEN
     start = url.partition("?")[0]
     if form["colon"]:

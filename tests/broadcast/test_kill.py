@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from broadcast_machine import LIMITED, PREFIXES, SILENT, Machine, kill, loses_its_answer, numbers
-from conftest import DEADLINE, Finished, RunningSandbox, wait_until
+from conftest import DEADLINE, Finished, RunningSandbox, wait_until, wait_until_none
 from running_listener import listening, public_access, registering
 from soak import share_of
 
@@ -95,7 +95,7 @@ def killed(home: Path, *, rows: int, kills: int, seed: int, rare: tuple[str, ...
                 end = run.go_on(killed=run.kills < kills)
             assert end.code == 7, end.err  # as some are refused
             if listened:
-                wait_until(lambda: not sandbox.sandbox._delivery._tasks)  # all that it reports has arrived
+                wait_until_none(lambda: len(sandbox.sandbox._delivery._tasks))  # all reports have arrived
                 check_outcomes(machine)
         run.check(people)
         check_results(machine, people)

@@ -9,8 +9,9 @@ import pytest
 
 from voicecli.errors import InUse
 from voicecli.listener import instances as presences
-from voicecli.listener.instances import InstanceRecord, RunningInstance, Tenant, running_instances
+from voicecli.listener.instances import InstanceRecord, RunningInstance, Tenant, is_running, running_instances
 from voicecli.platforms.locks import Lock
+from voicecli.store.location import StorePlace
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 
@@ -98,3 +99,14 @@ def test_a_stopped_process_that_looks_at_its_file_does_not_hang_a_listener(
         InstanceRecord(tmp_path, ONE)
     stopped.close()
     InstanceRecord(tmp_path, ONE).close()
+
+
+def test_a_listener_with_another_store_in_the_same_folder_is_none_of_this_one(tmp_path: Path) -> None:
+    """A file and a team's database have one folder, where somebody has just set VOICECLI_STORE."""
+    file = StorePlace(tmp_path)
+    team = StorePlace(tmp_path, "postgresql://h/calls")
+    record = InstanceRecord(file.local_folder, ONE)
+    assert is_running(file.local_folder, ONE)
+    assert not is_running(team.local_folder, ONE)
+    assert running_instances(team.local_folder) == []
+    record.close()

@@ -90,10 +90,12 @@ def test_what_was_answered_is_in_the_store_once_after_a_kill(tmp_path: Path, kil
 def test_when_only_the_writer_is_killed_nothing_answered_is_lost(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with listening(home, "--no-tunnel") as listener:
-        with generating(listener.url, token=TOKEN, seconds=0.5) as generator:
+        with generating(listener.url, token=TOKEN, count=MORE_THAN_ENOUGH) as generator:
             wait_until(lambda: count(home) >= 100)
             [writer] = writers(home)
             os.kill(writer, signal.SIGKILL)
+            wait_until(lambda: set(writers(home)) - {writer})  # there is another one
+            generator.stop()
             summary = generator.summary()
         assert {*summary["statuses"]} == {"200", "503"}
         assert answered(summary) <= stored(home).keys()

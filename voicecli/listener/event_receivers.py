@@ -93,7 +93,7 @@ def find_receiver(
         words = f"The {type} webhook points to {url}, where no listener answers: {found.trouble}."
         advice = f"{START_ONE} (--force, if that says that something would be lost)."
         return EventReceiver(type, ReceiverKind.DEAD_LISTENER, words, advice, url)
-    if not is_running(place.folder, found.instance):
+    if not is_running(place.local_folder, found.instance):
         words = f"The {type} webhook points to a voicecli listen of another store or machine, at {url}."
         advice = "Place the call there, or take its events away from it: voicecli listen --register --force"
         return EventReceiver(type, ReceiverKind.OTHER_LISTENER, words, advice, url)

@@ -54,7 +54,7 @@ def local_listener_states(place: StorePlace, *, look: bool = False) -> list[List
     """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
     the webhooks first, and set again what was lost. All are asked at once; one that has been stopped holds
     nobody up for longer than ANSWER_TIMEOUT."""
-    return run_in_parallel(partial(_state, look=look), running_instances(place.folder))
+    return run_in_parallel(partial(_state, look=look), running_instances(place.local_folder))
 
 
 def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
@@ -67,7 +67,7 @@ def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
 
 def local_listener_state(place: StorePlace, instance: str) -> ListenerState | None:
     """What this listener says of itself; None where it does not run here."""
-    listener = next((one for one in running_instances(place.folder) if one.instance == instance), None)
+    listener = next((one for one in running_instances(place.local_folder) if one.instance == instance), None)
     return None if listener is None else health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
@@ -93,7 +93,7 @@ def find_local_listener(
     destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in kinds]
     if destinations and all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
-        tenant = Tenant.register(place.folder, listener.instance)
+        tenant = Tenant.register(place.local_folder, listener.instance)
         found = None
         if tenant is not None:
             words = "A voicecli listen runs on this machine: it receives what 8x8 reports."

@@ -132,7 +132,7 @@ class ListenerService:
         return [] if self._registration is None else self._registration.checks()
 
     async def __aenter__(self) -> Self:
-        async with start_locked(self._plan.store.folder):
+        async with start_locked(self._plan.store.local_folder):
             await self.start()
         return self
 
@@ -140,7 +140,7 @@ class ListenerService:
         await to_its_end(self._stop_locked())
 
     async def _stop_locked(self) -> None:
-        async with start_locked(self._plan.store.folder):
+        async with start_locked(self._plan.store.local_folder):
             await self.stop()
 
     async def start(self) -> None:
@@ -195,7 +195,9 @@ class ListenerService:
             await self.webhook_watch.start(undo)
         listener = self._listener
         local = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        self.presence = InstanceRecord(plan.store.folder, listener.instance, url=local, key=listener.key)
+        self.presence = InstanceRecord(
+            plan.store.local_folder, listener.instance, url=local, key=listener.key
+        )
         undo.callback(self.presence.close)
         ready = {
             "record": "ready",

@@ -196,7 +196,7 @@ class SharedListener:
 
     async def _listeners(self) -> Sequence[object]:
         """Those that run now, to see whether that changes."""
-        here = running_instances(self._plan.store.folder)
+        here = running_instances(self._plan.store.local_folder)
         if self._team is None:
             return here
         team = await in_daemon_thread(self._team.listeners)
@@ -242,7 +242,7 @@ class SharedListener:
         """The lock under which a listener starts or ends, and whether it was free at once: that of this
         machine, and, where a team shares the store, that of the team."""
         with ExitStack() as stack:
-            lock, is_first = await lock_start(self._plan.store.folder)
+            lock, is_first = await lock_start(self._plan.store.local_folder)
             stack.callback(lock.close)
             if self._team is not None:
                 team_lock, is_first_of_team = await self._team.lock_start()
