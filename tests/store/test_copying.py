@@ -172,7 +172,7 @@ def test_a_broadcast_goes_on_there_as_it_was_interrupted(own: SqliteStore, share
     copy_store(own, shared)
     there = broadcasts.find(shared, begun.id)
     assert there[1:-2] == begun[1:-2]
-    assert there.state is BroadcastState.OPEN
+    assert there.state is BroadcastState.STOPPED  # until a person says so
     assert sealing.unseal(shared, there.sealed, begun.id.encode()) == b"what people hear"
     assert states(shared, begun.id) == [
         (RowState.ACCEPTED, None),
@@ -332,4 +332,4 @@ def test_an_interrupted_copy_is_done_again(own: SqliteStore, shared: Store) -> N
     assert added(done) == {}
     assert not any(copied.different for copied in done)
     assert [state for state, _ in states(shared, begun.id)] == [RowState.ACCEPTED, RowState.PLANNED]
-    assert broadcasts.find(shared, begun.id).state is BroadcastState.OPEN
+    assert broadcasts.find(shared, begun.id).state is BroadcastState.STOPPED

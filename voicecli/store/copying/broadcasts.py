@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import contextmanager, suppress
 
-from voicecli.errors import VoicecliError
+from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.store import broadcasts, sealing, workers
 from voicecli.store.broadcasts import BroadcastState, RowState
 from voicecli.store.copying.kinds import Copied, Copying, Kind, Row, as_kept
@@ -43,14 +43,27 @@ class CopyingBroadcasts:
 
     def copy(self) -> list[Copied]:
         """Raises StoreFailed, and InUse where somebody works there on one that was copied before."""
-        totals = {kind.name: Copied(kind.name) for kind in (BROADCASTS, ROWS)}
-        for number, row in _broadcasts(self._source):
-            before = totals.copy()
-            with closing(broadcasts.take_lock(self._target, row[0])):
-                for copied in self._copy_one(number, row):
-                    totals[copied.kind] = before[copied.kind].plus(copied)
-                    self._notify(totals[copied.kind])
-        return list(totals.values())
+        done, rows_done = Copied(BROADCASTS.name), Copied(ROWS.name)
+        for theirs, row in _broadcasts(self._source):
+            broadcast = CopyingBroadcast(row, self._source, self._target)
+            with self._target.transaction() as transaction:
+                done = done.plus(broadcast.copy_page(transaction, [row]))
+                [(number, state)] = self._target.rows(
+                    "SELECT number, state FROM broadcasts WHERE id = ?", row[:1]
+                )
+                worker = self._begin(transaction, row[0], number)
+            self.numbers[theirs] = number
+            rows = CopyingRows(theirs, number, worker, self._source, self._target)
+            self._copied += [broadcast, rows]
+            with _ending(self._target, worker):
+                self._notify(done)
+                before, copied = rows_done, Copied(ROWS.name)
+                for copied in rows.copy():
+                    rows_done = before.plus(copied)
+                    self._notify(rows_done)
+                if state == BroadcastState.PLANNING or copied.updated:
+                    self._publish(number, row)
+        return [done, rows_done]
 
     def compare(self) -> dict[str, int]:
         """How many differ, by the name of the kind. Raises StoreFailed."""
@@ -59,22 +72,12 @@ class CopyingBroadcasts:
             different[copying.kind.name] += copying.compare()
         return different
 
-    def _copy_one(self, theirs: int, row: Row) -> Iterator[Copied]:
-        copying = CopyingBroadcast(row, self._source, self._target)
-        yield from copying.copy()
-        query = "SELECT number, state FROM broadcasts WHERE id = ?"
-        [(number, state)] = self._target.rows(query, (row[0],))
-        if self._target.is_shared and workers.workers_on(self._target, number):
-            raise broadcasts.in_use(row[0])
-        self.numbers[theirs] = number
-        rows = CopyingRows(theirs, number, self._source, self._target)
-        updated = 0
-        for copied in rows.copy():
-            updated = copied.updated
-            yield copied
-        self._copied += [copying, rows]
-        if state == BroadcastState.PLANNING or updated:
-            self._publish(number, row)
+    def _begin(self, transaction: Transaction, broadcast_id: str, number: int) -> int:
+        """Keep others from working on it: the id of the worker that we are."""
+        workers.end_dead_ones_within(self._target, transaction, number)
+        if others := workers.workers_on(self._target, number):
+            raise broadcasts.in_use(broadcast_id, workers.names(others))
+        return workers.begin(self._target, transaction, number)
 
     def _publish(self, number: int, row: Row) -> None:
         """Let it be seen, as it is in the source. What was reported since it was begun is read once more: its
@@ -84,9 +87,18 @@ class CopyingBroadcasts:
         seen = self._target.read_number(before, (BROADCASTS.value(row, "created"),))
         update = "UPDATE broadcasts SET state = ?, sealed = ?, seen = ? WHERE number = ?"
         with self._target.transaction() as transaction:
+            workers.make_chunks(transaction, number)
             transaction(update, (BROADCASTS.value(row, "state"), _sealed(self._target, row), seen, number))
-            if self._target.is_shared:
-                workers.make_chunks(transaction, number)
+
+
+@contextmanager
+def _ending(target: Store, worker: int) -> Iterator[None]:
+    """At the end others may work on it."""
+    try:
+        yield
+    finally:
+        with suppress(StoreFailed):  # then its lease runs out
+            target.execute_many("DELETE FROM workers WHERE id = ?", [(worker,)])
 
 
 class CopyingBroadcast(Copying):
@@ -113,10 +125,19 @@ class CopyingRows(Copying):
     """A row that the store which is copied knows more of is changed: so nobody is called from the other one
     who was called since."""
 
-    def __init__(self, theirs: int, number: int, source: Store, target: Store) -> None:
-        """``theirs`` is the number of the broadcast in the source, ``number`` that in the target."""
+    def __init__(self, theirs: int, number: int, worker: int, source: Store, target: Store) -> None:
+        """``theirs`` is the number of the broadcast in the source, ``number`` that in the target, where
+        ``worker`` is who works on it."""
         super().__init__(ROWS, source, target)
-        self._theirs, self._number = theirs, number
+        self._theirs, self._number, self._worker = theirs, number, worker
+
+    def copy_page(self, transaction: Transaction, page: Sequence[Row]) -> Copied:
+        renew = "UPDATE workers SET lease_until = ? WHERE id = ?"
+        if not transaction(renew, (workers.end_of_lease(self.target), self._worker)).changed:
+            raise StoreFailed(
+                "This copy stood still for too long, and others went on.", hint="Copy once more."
+            )
+        return super().copy_page(transaction, page)
 
     def rows(self) -> Iterator[Row]:
         """What was being sent when it was interrupted is unknown."""
@@ -144,11 +165,15 @@ class CopyingRows(Copying):
 
 def _broadcasts(source: Store) -> list[tuple[int, Row]]:
     """Those whose rows were planned, with their numbers. What they say is readable; it is empty where it
-    can't be unsealed."""
+    can't be unsealed. One that is not done is stopped: nobody goes on with it unless a person says so."""
     columns = ", ".join(BROADCASTS.columns)
     query = f"SELECT number, {columns} FROM broadcasts WHERE state != ? ORDER BY number"  # noqa: S608
-    found = source.rows(query, (BroadcastState.PLANNING,))
-    return [(number, as_kept(_unsealed(source, tuple(row)))) for number, *row in found]
+    found = []
+    for number, *row in source.rows(query, (BroadcastState.PLANNING,)):
+        if row[-2] == BroadcastState.OPEN:
+            row[-2] = BroadcastState.STOPPED
+        found.append((number, as_kept(_unsealed(source, tuple(row)))))
+    return found
 
 
 def _sealed(store: Store, row: Row) -> bytes:

@@ -79,19 +79,20 @@ class Copying:
         copied = Copied(self.kind.name)
         for page in _pages(self.rows()):
             with self.target.transaction() as transaction:
-                there = self._find(page)
-                new = [row for row in page if self.kind.key_of(row) not in there]
-                known = [(row, there[key]) for row in page if (key := self.kind.key_of(row)) in there]
-                if new:
-                    self.insert(transaction, new)
-                updated = sum(self.update(transaction, row, found) for row, found in known if row != found)
-            self._others |= {
-                self.kind.key_of(row) for row, found in known if self.kind.is_another(row, found)
-            }
-            copied = copied._replace(
-                rows=copied.rows + len(page), added=copied.added + len(new), updated=copied.updated + updated
-            )
+                step = self.copy_page(transaction, page)
+            copied = copied.plus(step)
             yield copied
+
+    def copy_page(self, transaction: Transaction, page: Sequence[Row]) -> Copied:
+        """The same with some rows, within a transaction."""
+        there = self._find(page)
+        new = [row for row in page if self.kind.key_of(row) not in there]
+        known = [(row, there[key]) for row in page if (key := self.kind.key_of(row)) in there]
+        if new:
+            self.insert(transaction, new)
+        updated = sum(self.update(transaction, row, found) for row, found in known if row != found)
+        self._others |= {self.kind.key_of(row) for row, found in known if self.kind.is_another(row, found)}
+        return Copied(self.kind.name, len(page), len(new), updated)
 
     def compare(self) -> int:
         """Look at each row once more; how many differ. Raises StoreFailed where one is missing, or one that
