@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
@@ -49,9 +49,9 @@ class Watched(OutcomeWaiter):
 
     trouble: threading.Event
 
-    def _look(self, *arguments: Any, **options: Any) -> None:
+    async def _look(self, *arguments: Any, **options: Any) -> None:
         try:
-            super()._look(*arguments, **options)
+            await super()._look(*arguments, **options)
         except StoreFailed:
             self.trouble.set()
             raise
@@ -148,21 +148,22 @@ async def test_a_request_in_flight_comes_to_its_end_where_the_store_fails_meanwh
 
 
 async def test_whatever_else_goes_wrong_it_comes_to_its_end_too(tmp_path: Path) -> None:
-    answers, going_on = [created(1), created(2)], threading.Event()
+    answers, arrived, going_on = [created(1), created(2)], threading.Event(), threading.Event()
 
     def speak(connection: socket.socket) -> None:
         if len(answers) == 1:
+            arrived.set()
             assert going_on.wait(DEADLINE)
         connection.sendall(answers.pop(0))
 
     with waiting(tmp_path, speak, threading.Event()) as calls:
-        look: Callable[..., None] = calls._look
+        look: Callable[..., Awaitable[None]] = calls._look
 
-        def fail(*arguments: Any) -> None:
-            if len(answers) == 1 and calls._placer.ledger.ended:
+        async def fail(*arguments: Any) -> None:
+            if arrived.is_set() and calls._placer.ledger.ended:
                 going_on.set()
                 raise ZeroDivisionError
-            look(*arguments)
+            await look(*arguments)
 
         calls._look = fail  # type: ignore[method-assign]
         with pytest.raises(ZeroDivisionError):

@@ -2,6 +2,8 @@
 can be cut."""
 
 import base64
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,3 +60,21 @@ class Machine:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid != pg_backend_pid()"
             )
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Inside, nothing that is connected to the database now gets an answer, and nobody can connect."""
+        query = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid()"
+        )
+        with psycopg.connect(self._url, autocommit=True) as db:
+            processes = [pid for (pid,) in db.execute(query)]
+        self._cable.unlink()
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+            self.come_back()

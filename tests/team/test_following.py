@@ -5,6 +5,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from conftest import DEADLINE, wait_until
@@ -12,6 +13,7 @@ from machines import Machine
 from postgresql_server import Bouncer, pooling
 from shared_postgresql import KEY, SharedServer
 
+from voicecli.errors import StoreUnreachable
 from voicecli.store import following, postgresql_notifications
 from voicecli.store.engine import Store
 from voicecli.store.event_queries import events_after
@@ -107,3 +109,38 @@ def test_behind_a_pooler_in_transaction_mode_it_is_polled(
             number = receive(pooled)
             assert follower.wait()
             assert [one.id for one in events_after(store, number - 1)] == [number]
+
+
+@pytest.mark.soak
+def test_who_waits_for_a_database_that_stands_still_goes_on(
+    machines: Callable[[str], Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a server does that is stopped: connections stay, and nothing is answered."""
+    monkeypatch.setattr(following, "READ_LIMIT", 0.2)
+    machine = machines("a")
+    with open_store(machine.place) as store, Follower(store) as follower:
+        number = receive(machine.place)
+        with machine.standing_still():
+            with pytest.raises(StoreUnreachable):
+                follower.read_now(partial(events_after, store, 0))
+            assert not follower.is_back()
+        wait_until(follower.is_back)
+        assert [one.id for one in follower.read_now(partial(events_after, store, 0))] == [number]
+
+
+@pytest.mark.soak
+async def test_an_event_loop_goes_on_while_a_database_stands_still(
+    machines: Callable[[str], Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "READ_LIMIT", 0.2)
+    machine = machines("a")
+    with open_store(machine.place) as store, Follower(store) as follower:
+        turns = 0
+        with machine.standing_still():
+            reading = asyncio.create_task(follower.read(partial(events_after, store, 0)))  # type: ignore[arg-type]
+            while not reading.done():
+                turns += 1
+                await asyncio.sleep(0.01)
+            with pytest.raises(StoreUnreachable):
+                reading.result()
+        assert turns > 10

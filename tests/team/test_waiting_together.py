@@ -2,16 +2,18 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, NUMBER, Finished, RunningSandbox, voicecli
+from conftest import DEADLINE, NUMBER, Finished, RunningSandbox, voicecli, wait_until
 from machines import Machine
 from placed_calls import ASK, SAY
 from running_listener import InThread, RunningListener, listening, public_access, registering, told, webhooks
 
+from voicecli.broadcast import engine
 from voicecli.listener import team_listeners
 from voicecli.platforms.identity import user_at_host
 from voicecli.store import following
@@ -142,6 +144,26 @@ def test_who_waits_for_longer_than_it_may_does_not_know_the_outcome(machines: Ma
         other.come_back()
     assert (waiting.returncode, out) == (8, f"{NO_ANSWER}: no summary came in time\n")
     assert said.count("Waiting goes on.") == 1
+
+
+@pytest.mark.soak
+def test_a_broadcast_knows_its_outcomes_as_soon_as_another_machine_receives_them(
+    machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LOOK_EVERY", 10 * DEADLINE)
+    people = tmp_path / "people.csv"
+    people.write_text(f"phone\n{BUSY}\n{NO_ANSWER}\n")
+    one, other = machines("a"), machines("b")
+    command = ["broadcast", str(people), "Hello", "--wait", "--yes"]
+    with (
+        listens(one),
+        InThread(command, {**os.environ, **other.env}) as running,
+        open_store(one.place) as store,
+    ):
+        query = "SELECT outcome FROM broadcast_rows ORDER BY line"
+        wait_until(lambda: list(store.rows(query)) == [("BUSY",), ("NO_ANSWER",)])
+        running.send_signal(signal.SIGINT)
+        running.wait(DEADLINE)
 
 
 @pytest.mark.soak

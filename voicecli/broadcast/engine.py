@@ -10,6 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.in_flight import InFlight, RequestSender
@@ -39,9 +40,12 @@ from voicecli.output.json_fields import with_former_names
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
+from voicecli.store.engine import Notifications
+from voicecli.threads import call_on_loop
 from voicecli.voice_api.callflow import destinations
 
 LOOK_EVERY = 0.2  # seconds between two looks at reports from 8x8, and at whether it was stopped
+NEWS_PAUSE = 0.05  # seconds from the news that there are reports: what comes until then is read with them
 GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
 MAX_RATE_LIMITED = 10  # times that one row may be answered 429
 FIRST_DELAY, LONGEST_DELAY = 1.0, 8.0  # seconds until it is tried again
@@ -105,12 +109,15 @@ class Engine:
         self._store_trouble = ""  # why nothing can be written to it, in words
         self._reconnecting: asyncio.Task[None] | None = None
         self._last_look = 0.0  # monotonic
+        self._news_came = False  # the store tells of events
+        self._reports_are_due = False
         self._last_call = time.monotonic()
 
     async def run(self) -> None:
         """Call until no row is left, or until an error such as a journal that can't be written: no request
         leaves after one. In any case the requests under way get GRACE for their answers, which are written.
         Raises only OutputFailed and CancelledError."""
+        notifications = self._listen() if self._policy.wait else None
         with self._journal.store.short_patience():
             try:
                 while not self._is_over():
@@ -130,7 +137,24 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - a fault of ours, too, ends it in an orderly way
                 self.ended_by = as_voicecli_error(error)
             finally:
+                if notifications is not None:
+                    notifications.close()
                 await self._finish()
+
+    def _listen(self) -> Notifications | None:
+        """Be told of new events at once, by a store that can do that."""
+        loop = asyncio.get_running_loop()
+
+        def take_soon() -> None:
+            if not self._news_came:
+                self._news_came = True
+                loop.call_later(NEWS_PAUSE, take_now)
+
+        def take_now() -> None:
+            self._news_came, self._reports_are_due = False, True
+            self._answer_arrived.set()
+
+        return self._journal.store.notifications(partial(call_on_loop, loop, take_soon))
 
     async def _reconnect(self) -> None:
         """Wait until the database can be reached. Meanwhile no request leaves, and answers are kept in mind.
@@ -160,7 +184,7 @@ class Engine:
         if time.monotonic() - self._last_look >= LOOK_EVERY:
             self._look()
             self._last_look = time.monotonic()
-        elif self.counts.retrying:  # before anybody is called again
+        elif self._reports_are_due or self.counts.retrying:  # before anybody is called again
             self._take_reports()
         leaving: list[InFlight] = []
         try:
@@ -236,6 +260,7 @@ class Engine:
             self._last_call = time.monotonic()
 
     def _take_reports(self) -> None:
+        self._reports_are_due = False
         if self._reports.take_new():
             self._eligibility.is_outdated = True
 

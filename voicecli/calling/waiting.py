@@ -203,7 +203,7 @@ class OutcomeWaiter:
             while not sending.done():
                 await asyncio.wait({sending}, timeout=LOOK_EVERY if earlier else None)
                 with suppress(StoreFailed), self._store.short_patience():  # the look after it tells of that
-                    self._look(() if self._is_away else earlier)
+                    await self._look(() if self._is_away else earlier)
                 if _confirmed(earlier):
                     placer.stop()
         except asyncio.CancelledError:
@@ -247,7 +247,7 @@ class OutcomeWaiter:
         if self._is_away and not self._follower.is_back():
             return
         try:
-            await self._follower.when_free(partial(self._look_once, calls), retry=StoreFailed)
+            await self._follower.when_free(partial(self._look, calls), retry=StoreFailed)
         except StoreFailed as error:
             if not is_store_unreachable(error):
                 raise
@@ -268,16 +268,14 @@ class OutcomeWaiter:
                 self._on_event(StoreBack())
             await self._follower.changed()
 
-    async def _look_once(self, calls: Sequence[WaitedCall]) -> None:
-        self._look(calls)
-
-    def _look(self, calls: Sequence[WaitedCall]) -> None:
+    async def _look(self, calls: Sequence[WaitedCall]) -> None:
         """Read new events of these calls from the store. If that fails, the error names the calls, whose
         outcome is unknown then, not a failure."""
         if not calls:
             return
         try:
-            for received in stored_events.events_after(self._store, min(call.seen for call in calls)):
+            new = partial(stored_events.events_after, self._store, min(call.seen for call in calls))
+            for received in await self._follower.read(new):
                 for call in calls:
                     if call.seen < received.id:
                         self._see(call, received)

@@ -1,6 +1,7 @@
 """``voicecli events``: stored events; with ``-f`` also new ones as they arrive."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain, islice, takewhile
 from typing import Annotated
 
@@ -99,7 +100,7 @@ def _new_events(output: Output, store: Store, chosen: FilterOptions, number: int
         while output.streams.is_read():
             try:
                 if follower.is_back() if is_away else is_news:
-                    for kept in stored_events.events_after(store, number):
+                    for kept in follower.read_now(partial(stored_events.events_after, store, number)):
                         number = kept.id
                         if chosen.shows_event(kept):
                             yield kept

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from voicecli import interrupts
-from voicecli.errors import VoicecliError, is_store_busy
+from voicecli.errors import StoreUnreachable, VoicecliError, is_store_busy
 from voicecli.store.engine import Notifications, Store
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOOK_EVERY = 0.1  # seconds between two looks
 LOOK_ANYWAY = 1.0  # the same where the store tells of what is written: its connection may hang
+READ_LIMIT = 5.0  # seconds for a database to answer
 CONNECT_EVERY = 1.0  # seconds between two attempts to reach a database that is away
 PATIENCE = 10.0  # seconds that another process may hold the store before that is an error
 
@@ -89,6 +90,36 @@ class Follower:
                 self._news.get_nowait()
         self._read_at = now
         return True
+
+    async def read(self, query: Callable[[], Iterable[T]]) -> Iterable[T]:
+        """What this finds in the store: as it is found in a file; in a database all at once, beside the event
+        loop, which may have other things to do while that hangs. Raises StoreFailed."""
+        if not self.store.is_shared:
+            return query()
+        import asyncio
+
+        from voicecli.threads import in_daemon_thread
+
+        reading = in_daemon_thread(lambda: list(query()))
+        reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
+        is_done = False
+        try:
+            is_done = bool((await asyncio.wait({reading}, timeout=READ_LIMIT))[0])
+        finally:
+            if not is_done:
+                self.store.cut()
+        return await reading
+
+    def read_now(self, query: Callable[[], Iterable[T]]) -> Iterable[T]:
+        """``read`` without an event loop. Signals end it."""
+        if not self.store.is_shared:
+            return query()
+        try:
+            return interrupts.in_thread(lambda: list(query()), timeout=READ_LIMIT)
+        except TimeoutError as error:
+            self.store.cut()
+            words = f"There was no answer within {READ_LIMIT:.0f} s from {self.store.name}."
+            raise StoreUnreachable(words) from error
 
     def is_back(self) -> bool:
         """Whether the store can be reached again, after StoreUnreachable. That is tried in another thread, so
