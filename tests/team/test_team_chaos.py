@@ -72,6 +72,7 @@ def work(folder: Path, server: Server, *, seed: int, kills: int) -> None:
         check_calls(world, people, killed)
         check_events(world, delivery)
         check_results(world, people)
+        check_outcomes(world, delivery)
 
 
 def disturb(world: TeamWorld, dice: random.Random) -> int:
@@ -158,3 +159,16 @@ def check_results(world: TeamWorld, people: list[str]) -> None:
     assert done.code == 0, done.err
     with output.open(newline="") as file:
         assert [row["destination"] for row in csv.DictReader(file)] == people
+
+
+def check_outcomes(world: TeamWorld, delivery: WatchedDelivery) -> None:
+    """Of each summary that was acknowledged the outcome is known, also of a call whose answer was lost."""
+    events = [webhook_events.parse(body) for body in delivery.acknowledged]
+    reported = {event.session_id for event in events if event is not None and event.type == "VSS"}
+    assert reported
+    rows = {row.destination: row for row in world.rows()}
+    for session in world.sandbox.sandbox.sessions:
+        if session.session_id in reported:
+            row = rows[session.destination]
+            status = None if session.status is None else session.status.value
+            assert (row.session, row.outcome) == (session.session_id, status), row
