@@ -236,6 +236,15 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[shared_post
         yield server
 
 
+@pytest.fixture(scope="session")
+def pgbouncer(postgresql: shared_postgresql.SharedServer) -> Iterator[postgresql_server.Bouncer]:
+    """PgBouncer before that server, in transaction mode."""
+    if not postgresql_server.Bouncer.is_there():
+        pytest.skip("there is no PgBouncer")
+    with postgresql_server.pooling(postgresql) as bouncer:
+        yield bouncer
+
+
 @pytest.fixture
 def team(postgresql: shared_postgresql.SharedServer, tmp_path: Path) -> StorePlace:
     """The empty store of a team, in a database of its own, as a machine has it whose folder is this."""

@@ -215,6 +215,6 @@ def test_each_new_key_is_alone_on_its_line(run: Program) -> None:
     done = run("store", "key")
     assert re.fullmatch(r"[\w-]{43}\n", done.out)
     assert done.code == 0
-    assert "VOICECLI_STORE_KEY on every machine" in done.err
+    assert "VOICECLI_STORE_KEY on all machines" in done.err
     assert [*run("store", "key", "--json").json] == ["key"]
     assert run("store", "key").out != done.out

@@ -10,6 +10,7 @@ from threading import Event
 import postgresql_server
 import pytest
 from conftest import Program, RunningSandbox
+from lists import action
 from past import keep_a_call
 from running_listener import public_access
 from shared_postgresql import SharedServer, environment
@@ -68,6 +69,24 @@ def test_copy_tells_how_much_there_was(run: Program, team: StorePlace) -> None:
     again = run("store", "copy", env=env)
     assert again.out.splitlines()[0].split() == "events 4 4 were there".split()
     assert run("stats", "--json", env=env).json["ended"] == 1
+
+
+def test_another_machine_goes_on_with_a_broadcast_that_was_copied(
+    run: Program, own_sandbox: RunningSandbox, team: StorePlace, tmp_path: Path
+) -> None:
+    people = [f"+331990012{number}" for number in range(10, 20)]
+    (tmp_path / "people.csv").write_text("\n".join(["phone", *people]))
+    alone = {**own_sandbox.environment, "VOICECLI_HOME": str(team.folder)}
+    begun = run("broadcast", "people.csv", "Hello", "--yes", "--max-calls", "4", "-q", env=alone)
+    copied = run("store", "copy", env={**own_sandbox.environment, **environment(team)})
+    broadcast_id = begun.out.strip()
+    assert f"from the database only, or people are called twice: {broadcast_id}." in copied.err
+    other = {**own_sandbox.environment, **environment(team), "VOICECLI_HOME": str(tmp_path / "other")}
+    again = run("broadcast", "people.csv", "Hello", "--yes", env=other)
+    assert (again.code, broadcast_id in again.err) == (9, True)
+    assert run("broadcast", "join", broadcast_id, env=other).code == 2  # first somebody says that it goes on
+    assert run("broadcast", "resume", broadcast_id, env=other).code == 0
+    assert sorted(action(one, 0, "destination") for one in own_sandbox.sandbox.requested) == people
 
 
 @pytest.fixture

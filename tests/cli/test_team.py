@@ -51,6 +51,10 @@ def test_what_one_machine_does_the_other_knows(machines: Machines, tmp_path: Pat
     assert (again.code, again.error["sessionId"], again.error["placedBy"]) == (9, session, ME)
     assert f" by {ME} as session {session}" in again.error["message"]
     assert f"\nPlaced by {ME}\n" in machines("two", "sessions", session).out
+    (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n")
+    assert machines("one", "broadcast", "people.csv", "Hello", "--yes").code == 0
+    sent = machines("two", "broadcast", "people.csv", "Hello", "--yes")
+    assert (sent.code, "This list was sent before" in sent.err) == (9, True)
     assert not list(tmp_path.glob("*/voicecli.sqlite3"))
 
 

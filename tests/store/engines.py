@@ -1,23 +1,26 @@
 """The engines of the store, as the contract tests need them: each opened, and disturbed on purpose."""
 
+import itertools
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import pytest
 from conftest import DEADLINE
 from full_disk import WRITES, Disk, full_disk
-from shared_postgresql import MIGRATED, SharedServer
+from postgresql_server import Bouncer
+from shared_postgresql import KEY, SharedServer
 
 from voicecli.errors import ConfigurationError
 from voicecli.store import sqlite
@@ -38,6 +41,10 @@ class Engine(Protocol):
         ...
 
     def open(self, home: Path, *, accept_newer: bool = False) -> Store: ...
+
+    def release(self, home: Path) -> None:
+        """Nobody needs it any more, nor has it open."""
+        ...
 
     def copy(self, model: Path, home: Path) -> None:
         """Another store with the same in it; nobody has the model open."""
@@ -79,6 +86,9 @@ class Sqlite:
 
     def open(self, home: Path, *, accept_newer: bool = False) -> Store:
         return SqliteStore(home, accept_newer=accept_newer)
+
+    def release(self, home: Path) -> None:
+        """It is deleted with the folder."""
 
     def copy(self, model: Path, home: Path) -> None:
         shutil.copytree(model, home)
@@ -122,35 +132,78 @@ class Sqlite:
 
 
 class Postgresql:
-    """Databases of the server that the tests share."""
+    """Schemas of one database of the server that the tests share. What a test leaves in one is cleared away
+    for the next test: to make another one takes ten times as long."""
 
     undone = "does not exist"
 
     def __init__(self, server: SharedServer) -> None:
         self._server = server
-        self._places: dict[Path, StorePlace] = {}
+        self.database = server.new_database("template0")
+        self._url = server.url(self.database)
+        self._schemas: dict[Path, str] = {}
+        self._free: list[str] = []
+        self._spoilt: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    def place(self, home: Path) -> StorePlace:
+        return StorePlace(home, f"{self._url}&schema={self._schemas[home]}", KEY)
 
     def make_room(self, home: Path) -> None:
-        self._make(home, "template0")
-
-    def _make(self, home: Path, template: str) -> StorePlace:
-        place = self._places[home] = self._server.place(home, self._server.new_database(template))
-        return place
+        self._schemas[home] = f"s{next(self._numbers)}"
 
     def open(self, home: Path, *, accept_newer: bool = False) -> Store:
+        if home not in self._schemas:
+            self._take(home)
+        with suppress(ConfigurationError):
+            return open_store(self.place(home), accept_newer=accept_newer)
+        return self._migrated(home, accept_newer=accept_newer)
+
+    def _migrated(self, home: Path, *, accept_newer: bool = False) -> Store:
         from voicecli.store.postgresql_migrating import migrate
 
-        place = self._places.get(home) or self._make(home, MIGRATED)
-        with suppress(ConfigurationError):
-            return open_store(place, accept_newer=accept_newer)
-        migrate(place)
-        return open_store(place, accept_newer=accept_newer)
+        migrate(self.place(home))
+        return open_store(self.place(home), accept_newer=accept_newer)
+
+    def _take(self, home: Path) -> str:
+        """A schema with nothing in it, for this store."""
+        if self._free:
+            self._schemas[home] = self._free.pop()
+        else:
+            self.make_room(home)
+            self._migrated(home).close()
+        return self._schemas[home]
 
     def copy(self, model: Path, home: Path) -> None:
-        self._make(home, self._database(model))
+        source, new = self._schemas[model], self._take(home)
+        rows = [f"DELETE FROM {new}.counters"]
+        rows += [f"INSERT INTO {new}.{table} SELECT * FROM {source}.{table}" for table in self._tables()]
+        numbers = [
+            f"SELECT setval('{new}.{one}', last_value) FROM {source}.{one}" for one in self._numbered()
+        ]
+        self._server.execute("; ".join([*rows, *numbers]), self.database)
 
-    def _database(self, home: Path) -> str:
-        return urlsplit(self._places[home].url or "").path[1:]
+    def release(self, home: Path) -> None:
+        schema = self._schemas.pop(home, "")
+        if not schema or schema in self._spoilt:
+            return
+        gone = [f"DELETE FROM {schema}.{table}" for table in self._tables()]
+        numbers = [f"SELECT setval('{schema}.{one}', 1, false)" for one in self._numbered()]
+        first = f"INSERT INTO {schema}.counters VALUES ('events', 0)"
+        self._server.execute("; ".join([*gone, *numbers, first]), self.database)
+        self._free.append(schema)
+
+    def _tables(self) -> list[str]:
+        from voicecli.store.postgresql_schema import TABLES
+
+        return [table for table in TABLES if table != "voicecli_schema"]
+
+    def _numbered(self) -> list[str]:
+        """The sequences."""
+        from voicecli.store.postgresql_schema import STEPS
+
+        found = re.findall(r"TABLE (\w+) \(\s*(\w+) BIGINT GENERATED", "".join(STEPS.values()))
+        return [f"{table}_{column}_seq" for table, column in found]
 
     @contextmanager
     def at_commit(self, act: Callable[[], None], *, afterwards: bool = False) -> Iterator[None]:
@@ -216,26 +269,48 @@ class Postgresql:
             yield disk
 
     def remove(self, home: Path) -> None:
-        self._server.execute("DROP SCHEMA voicecli CASCADE", self._database(home))
+        self.spoil(home, "DROP SCHEMA {} CASCADE")
 
     def end_locks_of_killed(self, home: Path) -> None:
-        for ended in ("leases SET until = 0", "workers SET lease_until = 0"):
-            self._server.execute(f"UPDATE voicecli.{ended}", self._database(home))
+        schema = self._schemas[home]
+        ended = f"UPDATE {schema}.leases SET until = 0; UPDATE {schema}.workers SET lease_until = 0"
+        self._server.execute(ended, self.database)
 
     def make_newer(self, home: Path) -> None:
-        newer = "UPDATE voicecli.voicecli_schema SET version = version + 1, compatible_from = version + 1"
-        self._server.execute(newer, self._database(home))
+        newer = "UPDATE {}.voicecli_schema SET version = version + 1, compatible_from = version + 1"
+        self.spoil(home, newer)
+
+    def spoil(self, home: Path, statement: str) -> None:
+        """Nobody else can have the schema then."""
+        self._spoilt.add(self._schemas[home])
+        self._server.execute(statement.format(self._schemas[home]), self.database)
+
+
+class Pooled(Postgresql):
+    """The same behind PgBouncer, which gives each transaction whichever connection is free."""
+
+    def __init__(self, server: SharedServer, bouncer: Bouncer) -> None:
+        super().__init__(server)
+        self._url = bouncer.url(self.database)
 
 
 ENGINES = (
     pytest.param(Sqlite, id="sqlite"),
     pytest.param(Postgresql, id="postgresql", marks=pytest.mark.soak),  # in short: test_postgresql.py
+    pytest.param(Pooled, id="pgbouncer", marks=pytest.mark.soak),
 )
 
 
 def make(kind: type[Engine], request: pytest.FixtureRequest) -> Engine:
     """It, for a test; skipped where it can't be."""
-    return Postgresql(request.getfixturevalue("postgresql")) if kind is Postgresql else kind()
+    if kind is Sqlite:
+        return Sqlite()
+    server = request.getfixturevalue("postgresql")
+    return _pooled(server, request.getfixturevalue("pgbouncer")) if kind is Pooled else _postgresql(server)
+
+
+_postgresql = cache(Postgresql)
+_pooled = cache(Pooled)
 
 
 class Other:

@@ -118,3 +118,5 @@ WRITES: dict[str, Write] = {
     "plan rows again": plan_again,
     "stop a broadcast": stop,
 }
+SHORT = ("count an event once more", "claim a call", "begin a run", "allow an unsubscribed", "claim a row")
+"""Some of them that are unlike each other."""

@@ -16,6 +16,7 @@ from store_writes import (
     ACCOUNT,
     NUMBER,
     ONCE,
+    SHORT,
     WEBHOOK,
     WRITES,
     Contents,
@@ -64,27 +65,26 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def model(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store with something of everything."""
     home = tmp_path_factory.mktemp("model") / "store"
     with engine.open(home) as store:
         fill(store)
-    return home
+    yield home
+    engine.release(home)
 
 
 @pytest.fixture
-def home(engine: Engine, model: Path, tmp_path: Path) -> Path:
+def home(engine: Engine, model: Path, tmp_path: Path) -> Iterator[Path]:
     engine.copy(model, tmp_path / "store")
-    return tmp_path / "store"
+    yield tmp_path / "store"
+    engine.release(tmp_path / "store")
 
 
 @pytest.fixture
 def store(engine: Engine, home: Path) -> Iterator[Store]:
     with engine.open(home) as store:
         yield store
-
-
-SHORT = ("count an event once more", "claim a call", "begin a run", "allow an unsubscribed", "claim a row")
 
 
 @pytest.fixture(

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import engines
 import psycopg
 import pytest
 from conftest import DEADLINE, wait_until
-from engines import Other, Postgresql, Sqlite
+from engines import Engine, Other, Postgresql, Sqlite
 from postgresql_server import running
 from shared_postgresql import KEY, SharedServer
 from store_writes import ACCOUNT, ONCE, TABLES, WEBHOOK_TABLES, WRITES, event, fill, message
@@ -37,8 +38,8 @@ from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.postgresql_migrating import Migrated, migrate
 from voicecli.store.postgresql_sql import for_many, translate
 
-MADE = {"id", "run", "client_action_id", "fingerprint", "sealed"}
-"""Columns that have what was made by chance, or with numbers left out."""
+MADE = {"id", "run", "client_action_id", "fingerprint", "sealed", "reason"}
+"""Columns that have what was made by chance, with numbers left out, or in words of each engine's."""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,14 @@ def place(postgresql: SharedServer, tmp_path_factory: pytest.TempPathFactory) ->
 def store(place: StorePlace) -> Iterator[PostgresqlStore]:
     with PostgresqlStore(place) as store:
         yield store
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """Has an empty store at this folder."""
+    engine = engines.make(Postgresql, request)
+    yield engine
+    engine.release(tmp_path)
 
 
 def error_of(place: StorePlace) -> ConfigurationError:
@@ -86,14 +95,14 @@ def is_moment(value: object) -> bool:
     return isinstance(value, int) and value > 1_000_000_000
 
 
-def test_every_write_leaves_what_it_leaves_in_sqlite(postgresql: SharedServer, tmp_path: Path) -> None:
+def test_every_write_leaves_what_it_leaves_in_sqlite(engine: Postgresql, tmp_path: Path) -> None:
     left = []
-    for engine in (Postgresql(postgresql), Sqlite()):
-        with engine.open(tmp_path / type(engine).__name__) as store:
+    for one in (engine, Sqlite()):
+        with one.open(tmp_path) as store:
             fill(store)
-            for write in WRITES.values():
+            for name in sorted(WRITES.keys() - {"claim a row"}):  # a worker of a team tells how it left that
                 with suppress(PlacedBefore):  # by one of those before
-                    write(store)
+                    WRITES[name](store)
             left.append(comparable(store))
     assert left[0] == left[1]
     assert all(left[0][table] for table in TABLES)
@@ -103,8 +112,7 @@ def test_both_have_the_same_versions() -> None:
     assert len(MIGRATIONS) == postgresql_schema.VERSION
 
 
-def test_of_processes_that_claim_a_call_at_once_one_gets_it(postgresql: SharedServer, tmp_path: Path) -> None:
-    engine = Postgresql(postgresql)
+def test_of_processes_that_claim_a_call_at_once_one_gets_it(engine: Postgresql, tmp_path: Path) -> None:
     engine.open(tmp_path).close()
 
     def claim(store: Store) -> str:
@@ -319,19 +327,17 @@ def test_what_was_acknowledged_survives_a_server_that_is_killed(tmp_path: Path) 
 
 @pytest.mark.soak
 def test_who_follows_misses_nothing_whatever_else_the_server_does(
-    postgresql: SharedServer, tmp_path: Path
+    engine: Postgresql, postgresql: SharedServer, tmp_path: Path
 ) -> None:
     """Commits take their time in the server, and somebody's transaction stays open in another database."""
-    engine = Postgresql(postgresql)
     engine.open(tmp_path).close()
-    place = engine._places[tmp_path]
-    change(
-        place,
+    engine.spoil(
+        tmp_path,
         """
-        CREATE FUNCTION voicecli.wait() RETURNS trigger LANGUAGE plpgsql
+        CREATE FUNCTION {0}.wait() RETURNS trigger LANGUAGE plpgsql
         AS 'BEGIN PERFORM pg_sleep(random() * 0.004); RETURN NULL; END';
-        CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON voicecli.events
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION voicecli.wait()
+        CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON {0}.events
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {0}.wait()
         """,
     )
     processes, each = 4, 40
@@ -346,7 +352,7 @@ def test_who_follows_misses_nothing_whatever_else_the_server_does(
         writes = [partial(write, process=number) for number in range(processes)]
         others = [Other(engine, tmp_path, one, watched=False) for one in writes]
         seen: list[int] = []
-        with PostgresqlStore(place) as store:
+        with engine.open(tmp_path) as store:
             end = time.monotonic() + DEADLINE
             while len(seen) < processes * each and time.monotonic() < end:
                 seen += [kept.id for kept in events_after(store, seen[-1] if seen else 0)]

@@ -1,5 +1,6 @@
 """nginx in front of several listeners, with the configuration of the manual's page ``team``."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -10,48 +11,36 @@ from pathlib import Path
 from conftest import wait_until
 from running_listener import free_port
 
-CONFIGURATION = """
+from voicecli import manual
+
+AROUND = """
 daemon off;
 master_process off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ }}
 http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-
-    upstream listeners {{
-{servers}
-        keepalive 32;
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        location /api/webhooks/ {{
-            proxy_pass http://listeners;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_connect_timeout 2s;
-            proxy_read_timeout 15s;
-            # The same event twice is one: what a listener did not answer goes to the next.
-            proxy_next_upstream error timeout http_502 http_503 non_idempotent;
-            proxy_next_upstream_tries 2;
-        }}
-        location = /health {{
-            proxy_pass http://listeners;
-            proxy_set_header Host $host;
-            proxy_connect_timeout 2s;
-        }}
-        # Nothing else is for 8x8; /api/make-call least of all: sent to the next, it would call twice.
-        location / {{ return 404; }}
-    }}
+access_log off;
+client_body_temp_path {folder}/body;
+proxy_temp_path {folder}/proxy;
+fastcgi_temp_path {folder}/fastcgi;
+uwsgi_temp_path {folder}/uwsgi;
+scgi_temp_path {folder}/scgi;
+{configuration}
 }}
 """
+
+
+def configuration(port: int, listeners: Sequence[int]) -> str:
+    """The manual's, without TLS, for listeners at these ports of this machine."""
+    [text] = re.findall(r"^```nginx\n(.*?)^```$", manual.page("team"), re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^ *(ssl_certificate|server_name).*\n", "", text, flags=re.MULTILINE)
+    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    [first, *others] = re.findall(r"^ *server machine-\d.*\n", text, re.MULTILINE)
+    for other in others:
+        text = text.replace(other, "")
+    servers = "".join(first.replace("machine-1.example.com:5678", f"127.0.0.1:{one}") for one in listeners)
+    return text.replace(first, servers)
 
 
 def find_nginx() -> str | None:
@@ -68,9 +57,8 @@ def balancing(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     """The public URL that leads to listeners at these ports of this machine."""
     folder.mkdir()
     port = free_port()
-    servers = "\n".join(f"        server 127.0.0.1:{one} max_fails=1 fail_timeout=2s;" for one in ports)
     file = folder / "nginx.conf"
-    file.write_text(CONFIGURATION.format(folder=folder, port=port, servers=servers))
+    file.write_text(AROUND.format(folder=folder, configuration=configuration(port, ports)))
     nginx = find_nginx()
     assert nginx is not None
     with subprocess.Popen([nginx, "-p", str(folder), "-c", str(file)], stderr=subprocess.PIPE) as process:

@@ -11,12 +11,13 @@ import time
 from collections import deque
 
 from voicecli.broadcast.pace_rules import LONGEST, PaceState, pack, unpack
-from voicecli.broadcast.pacing import CATCH_UP, DEFAULT_PAUSE, Pace, next_slot
+from voicecli.broadcast.pacing import DEFAULT_PAUSE, Pace, next_slot
 from voicecli.store import stored_pace
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
 
 AHEAD = 0.25  # seconds that a slot may be in the future when it is taken
+LATE = 0.5  # seconds that a call may be late for its slot: its process was held up
 AT_ONCE = 0.02  # seconds whose slots are taken together
 ASK_EVERY = 0.05  # seconds between two readings, where nothing holds calls up
 NOTE_EVERY = 0.25  # seconds between two writings of the answers
@@ -38,7 +39,7 @@ class SharedPace(Pace):
 
     def take(self) -> float | None:
         now = self._of_all.clock()
-        while self._slots and self._slots[0] < now - CATCH_UP:
+        while self._slots and self._slots[0] < now - LATE:
             self._slots.popleft()  # it is not made up for
         if not self._slots:
             if now < self._free_until:

@@ -1,6 +1,6 @@
 """``voicecli broadcast show``: how a broadcast stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,6 +11,7 @@ from voicecli.cli.options.broadcast import Id
 
 if TYPE_CHECKING:
     from voicecli.output.rows import Line
+    from voicecli.store.workers import Worker
 
 
 EXAMPLES = """\
@@ -40,7 +41,14 @@ def show(ctx: typer.Context, broadcast_id: Id) -> None:
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {local_time(broadcast.created)}, {state}"
         bridges = broadcast_rows.count_bridges(store, broadcast)
-        lines = [(head, "bold"), *summary_lines(counts), *_bridges(bridges), *in_lines(left)]
+        at_work = broadcasts.at_work(store, broadcast)
+        lines = [
+            (head, "bold"),
+            *_at_work(at_work),
+            *summary_lines(counts),
+            *_bridges(bridges),
+            *in_lines(left),
+        ]
         data = {
             **broadcast_data(broadcast, state),
             **counts.totals(),
@@ -48,7 +56,18 @@ def show(ctx: typer.Context, broadcast_id: Id) -> None:
             "options": {_camel(name): value for name, value in broadcast.options.items()},
             "commands": [command for command, _ in left],
         }
+        if store.is_shared:
+            data["workers"] = [{"name": worker.who, "process": worker.process} for worker in at_work]
         context.output.report(lines, data, identifier=broadcast.id)
+
+
+def _at_work(workers: "Sequence[Worker]") -> "Iterator[Line]":
+    """Who works on it, where machines share the store."""
+    from voicecli.output.printable import printable
+
+    if workers:
+        who = ", ".join(f"{worker.who} (process {worker.process})" for worker in workers)
+        yield printable(f"Worked on by {who}"), ""
 
 
 def _bridges(bridges: Mapping[str, int]) -> "Iterator[Line]":

@@ -21,6 +21,4 @@ def key(ctx: typer.Context) -> None:
     context = context_of(ctx)
     new = team_store.new_key()
     context.output.result(new, {"key": new}, identifier=new)
-    context.output.note(
-        "Set it as VOICECLI_STORE_KEY on every machine of the team, and keep a copy in a safe place."
-    )
+    context.output.note("Set it as VOICECLI_STORE_KEY on all machines of the team, and keep a copy.")
