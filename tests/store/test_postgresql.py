@@ -411,16 +411,22 @@ def test_who_follows_misses_nothing_whatever_else_the_server_does(
 def test_a_lease_is_renewed_until_it_is_closed_and_runs_out_otherwise(
     place: StorePlace, store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_leases, "SECONDS", 0.3)
-    monkeypatch.setattr(postgresql_leases, "RENEW_EVERY", 0.1)
+    monkeypatch.setattr(postgresql_leases, "RENEW_EVERY", 0.02)
     lease = store.take_lock("one")
-    assert lease is not None
+    assert isinstance(lease, postgresql_leases.Lease)
+    [renewing] = [thread for thread in threading.enumerate() if thread.name == "lease one"]
     with PostgresqlStore(place) as another:
-        assert another.take_lock("one", seconds=0.5) is None
+        until = "SELECT until FROM leases WHERE name = 'one'"
+        first = another.read_number(until)
+        wait_until(lambda: another.read_number(until) > first)
+        assert another.take_lock("one", seconds=0.1) is None
         assert lease.is_there()
         assert another.is_locked("one")
         lease._ending.set()  # as if its process had ended
-        taken = another.take_lock("one", seconds=DEADLINE)
+        renewing.join(DEADLINE)
+        another.execute_alone("UPDATE leases SET until = 0", ())  # so much time goes by
+        lease._since = 0.0, 0.0
+        taken = another.take_lock("one", seconds=0.1)
         assert taken is not None
         assert not lease.is_there()
         lease._ending.clear()
