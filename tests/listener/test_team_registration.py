@@ -9,6 +9,7 @@ from conftest import RunningSandbox, wait_until
 from voicecli.account import AccountId
 from voicecli.errors import InUse
 from voicecli.listener import team_claim
+from voicecli.listener.instances import InstanceRecord
 from voicecli.listener.registration import Registration
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.store import listeners
@@ -78,6 +79,7 @@ def world(
     sandbox: RunningSandbox, team: StorePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Team]:
     monkeypatch.setattr(team_claim, "RENEW_EVERY", 0.05)
+    monkeypatch.setattr(team_claim, "LEASE", -1.0)  # nobody waits for the end of one
     sandbox.sandbox._delivery.targets.clear()
     made = Team(sandbox, team, tmp_path)
     yield made
@@ -185,3 +187,33 @@ def test_others_know_which_types_lead_to_a_listener(world: Team) -> None:
     wait_until(found)
     [there] = found()
     assert (there.public_url, there.registered, there.types) == (OURS, (), ("VSS",))
+
+
+def test_one_that_was_killed_here_a_moment_ago_is_waited_for(
+    world: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can't be started again with a new token, or in a new tunnel, before its lease is over."""
+    killed, again = world.listener("VSS", token="made for one run"), world.machine()
+    claim = killed._claim
+    assert isinstance(claim, team_claim.TeamClaim)
+    claim._over.set()
+
+    def expire(_seconds: float) -> None:
+        world.kill(killed)
+
+    monkeypatch.setattr(again._claim, "_pause", expire)
+    monkeypatch.setattr(team_claim, "LEASE", 20.0)
+    assert again.take(["VSS"], OURS, token="made for the next") == ["VSS"]
+    assert any("A listener was killed here a moment ago" in text for text in world.told)
+    assert again.restore() == ["VSS"]
+    assert world.urls == {"VSS": BEFORE}
+
+
+def test_one_that_lives_here_is_not_waited_for(world: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    living, other = world.listener("VSS"), world.machine()
+    record = InstanceRecord(other._place.local_folder, living.instance)
+    monkeypatch.setattr(team_claim, "LEASE", 20.0)
+    with pytest.raises(InUse, match="with another token"):
+        other.take(["VSS"], OURS, token="another")
+    assert not any("was killed" in text for text in world.told)
+    record.close()

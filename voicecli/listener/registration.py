@@ -49,7 +49,7 @@ class Registration:
         self._place = place
         self._account = client.account.identity
         self._notify = notify
-        self._claim = _claim(place, client)
+        self._claim = _claim(place, client, notify)
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
         self._preset: dict[str, str] = {}  # the URLs of those that led here already, by type
         self._observed: str | None = None  # the public URL, where none is taken
@@ -455,18 +455,19 @@ class Registration:
             with suppress(VoicecliError):  # it is put back by what is in memory
                 for webhook in list(self._taken.values()):
                     self._remember(webhook)
-        if self._claim.has_dead():
-            with self._claim.changing() as others:
-                if self._claim.forget_dead():
-                    self._restore_all(keep={*self._joint(others), *self._taken})
+        with suppress(VoicecliError):  # it is tried again
+            if self._claim.has_dead():
+                with self._claim.changing() as others:
+                    if self._claim.forget_dead():
+                        self._restore_all(keep={*self._joint(others), *self._taken})
 
 
-def _claim(place: StorePlace, client: Client) -> RegistrationClaim:
+def _claim(place: StorePlace, client: Client, notify: Callable[[str], None]) -> RegistrationClaim:
     if not place.is_shared:
         return FileClaim(place, client.account.identity)
     from voicecli.listener.team_claim import TeamClaim
 
-    return TeamClaim(place, client.account.identity, pause=client.pause)
+    return TeamClaim(place, client.account.identity, pause=client.pause, notify=notify)
 
 
 def _replaced(kind: str, before: Webhook | None, *, own_urls: tuple[str, ...]) -> ReplacedWebhook:

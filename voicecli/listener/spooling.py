@@ -17,6 +17,7 @@ from voicecli.store.opening import open_store
 from voicecli.store.spool import Note
 
 WRITE_LIMIT = 1.5  # seconds for a commit in the shared store: a VCA waits for twice as long
+START_LIMIT = 3.0  # seconds for the first connection: after that, events go to the spool
 LOOK_EVERY = 0.25  # seconds
 END_LIMIT = 2.0  # seconds at the end for what is being brought in
 BATCH = 500  # events that are brought in by one commit
@@ -43,12 +44,13 @@ class SpoolingKeeper:
         self._store: Store | None = None  # where events go at once; without it they go to the spool
         self._spool: FileKeeper | None = None  # made when it is needed first
         self._notes = _Notes()
+        self._empty: object = None  # the stamp of the spool when nothing was in it
         self._writing_since: float | None = None  # monotonic
         self._over, self._woken, self._tried = threading.Event(), threading.Event(), threading.Event()
         self._bringing = threading.Thread(target=self._bring_in_regularly, daemon=True)
         self._bringing.start()
         threading.Thread(target=self._limit_writes, daemon=True).start()
-        self._tried.wait(WRITE_LIMIT)
+        self._tried.wait(START_LIMIT)
 
     # -- for the process that writes -----------------------------------------------------------------
 
@@ -64,6 +66,7 @@ class SpoolingKeeper:
             except VoicecliError as error:
                 return [error.message] * len(events)
             answers = self._spool.keep(events)
+            self._empty = None
         self._woken.set()
         return [answer if isinstance(answer, str) else (0, answer[1]) for answer in answers]
 
@@ -141,10 +144,13 @@ class SpoolingKeeper:
 
     def _count(self) -> int:
         """How many events wait, by whichever listener they were spooled."""
-        if not spools.is_there(self._spool_place):
+        stamp = spools.stamp(self._spool_place)
+        if stamp is None or stamp == self._empty:
             return 0
         with suppress(VoicecliError), open_store(self._spool_place, accept_newer=True) as spool:
-            return spools.count_spooled(spool)
+            waiting = spools.count_spooled(spool)
+            self._empty = None if waiting else stamp
+            return waiting
         return 0
 
     def _bring_in(self, store: Store) -> bool:

@@ -2,6 +2,7 @@
 team shares is away. Every function raises StoreFailed."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from voicecli.store.engine import Store
@@ -41,6 +42,18 @@ def place_of_spool(place: StorePlace) -> StorePlace:
 def is_there(place: StorePlace) -> bool:
     """Whether there is a spool in this place, without making one."""
     return (place.folder / FILE).exists()
+
+
+def stamp(place: StorePlace) -> object:
+    """What is another one after each write to the spool in this place; None where there is no spool."""
+    if not is_there(place):
+        return None
+    found = []
+    for name in (FILE, f"{FILE}-wal"):
+        with suppress(OSError):
+            status = (place.folder / name).stat()
+            found.append((name, status.st_ino, status.st_size, status.st_mtime_ns))
+    return found
 
 
 def count_spooled(spool: Store) -> int:
