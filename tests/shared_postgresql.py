@@ -60,16 +60,15 @@ def _start(folder: Path, written: Path, users: str) -> None:
     server.create_database(name=MIGRATED)
     migrate(server.place(folder, MIGRATED))
     written.write_text(str(server.folder))
-    watcher = [
-        sys.executable,
-        "-c",
-        _STOP_WHEN_UNUSED,
-        users,
-        str(written),
-        str(server.pid),
-        str(server.folder),
-    ]
-    subprocess.Popen(watcher, start_new_session=True).returncode = 0  # nobody waits for it
+    values = (users, str(written), str(server.pid), str(server.folder))
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", _STOP_WHEN_UNUSED, *values],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    watcher.returncode = 0  # nobody waits for it
     server.leave()
 
 
