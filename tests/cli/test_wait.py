@@ -329,7 +329,6 @@ def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home:
         assert caller.placed() == 1
 
 
-@pytest.mark.usefixtures("short_seconds")
 def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--timeout", "1s")
     with caller.under_way(CUT, BUSY, "Press 1", *options) as process:
