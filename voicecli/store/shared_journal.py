@@ -19,6 +19,7 @@ from voicecli.store.broadcast_journal import PUT, Journal, calls_in, insert_broa
 from voicecli.store.broadcast_rows import StoredBroadcast, select_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, find
 from voicecli.store.engine import Store, Transaction
+from voicecli.store.hang_guard import HangGuard
 from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.shared_write import TAKE, WriteStatement
 from voicecli.store.workers import CHUNK, Worker, chunk_of
@@ -227,6 +228,9 @@ class SharedJournal(Journal):
             f"{self.broadcast.id}.",
             hint=f"voicecli broadcast join {self.broadcast.id} works on it again.",
         )
+
+    def guarded(self) -> HangGuard:
+        return HangGuard(self._db)
 
     def reconnect(self) -> None:
         """Connect anew. When this returns, every write of the old connection has taken place or never will.
