@@ -26,7 +26,7 @@ from voicecli.errors import (
     StoreUnreachable,
     is_store_unreachable,
 )
-from voicecli.store import postgresql_clock, postgresql_leases, postgresql_schema, runs
+from voicecli.store import postgresql, postgresql_clock, postgresql_leases, postgresql_schema, runs
 from voicecli.store.engine import Store, Transaction
 from voicecli.store.event_queries import events_after
 from voicecli.store.event_recording import Recorded, record_events
@@ -275,6 +275,42 @@ def test_a_statement_that_failed_can_not_be_passed_over(store: PostgresqlStore) 
     with pytest.raises(StoreFailed, match="undone"):
         pass_over()
     assert store.read_number("SELECT value FROM counters") < 1000
+
+
+def test_who_stands_still_in_a_transaction_holds_nobody_up_for_long(
+    store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "IDLE_TIMEOUT", 0.05)
+    with pytest.raises(StoreUnreachable):
+        stand_still(store)
+    assert record_events(store, [event(102)])
+
+
+def stand_still(store: PostgresqlStore) -> None:
+    with store.transaction() as transaction:
+        with PostgresqlStore(store._place) as another, another.transaction():
+            transaction("UPDATE counters SET value = value")
+
+
+def test_who_waited_for_others_sees_what_they_have_written(place: StorePlace, store: PostgresqlStore) -> None:
+    """Also where transactions of this server see, as a rule, what there was when they began."""
+    strict = place._replace(url=f"{place.url}&options=-cdefault_transaction_isolation%3Drepeatable%5C%20read")
+    seen: list[int] = []
+
+    def wait() -> None:
+        with PostgresqlStore(strict) as other, other.transaction():
+            seen.append(other.read_number("SELECT max(id) FROM events"))
+
+    waiting = threading.Thread(target=wait)
+    with store.transaction() as transaction:
+        waiting.start()
+        blocked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: store.read_number(blocked))
+        [number] = store.take_event_numbers(transaction, 1)
+        insert = "INSERT INTO events (id, received, type, session, key, body) VALUES (?, ?, ?, ?, ?, ?)"
+        transaction(insert, (number, 1, "VSS", "s", b"", b""))
+    waiting.join()
+    assert seen == [number]
 
 
 @pytest.fixture

@@ -200,7 +200,9 @@ class PostgresqlStore(engine.Store):
         self._is_writing = True
         try:
             with writing():
-                cursor = db.execute(f"BEGIN; {self._begin(concurrent=concurrent)}")
+                # So that each statement sees what was committed before it, whatever the server does else.
+                level = "ISOLATION LEVEL READ COMMITTED"
+                cursor = db.execute(f"BEGIN {level}; {self._begin(concurrent=concurrent)}")
                 cursor.nextset()
                 self._saw_clock(cursor)
             yield _Transaction(db, self._schema, writing)
