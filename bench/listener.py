@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,17 +70,16 @@ class Run:
 
 
 @contextmanager
-def serving(home: Path, *command: str) -> Iterator[Server]:
+def serving(home: Path, *command: str, variables: Mapping[str, str] = {}) -> Iterator[Server]:
     """A server at a port of its own, once it answers; what it prints goes nowhere."""
     home.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     unset = ("EIGHT_X", "OUTBOUND", "WEBHOOK", "NGROK", "PORT")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(unset)},
         "WEBHOOK_AUTH_TOKEN": TOKEN,
         "VOICECLI_HOME": str(home),
+        **variables,
     }
     with subprocess.Popen(
         [*command, "--port", str(port)],
@@ -95,6 +94,12 @@ def serving(home: Path, *command: str) -> Iterator[Server]:
             yield Server(f"http://127.0.0.1:{port}", process)
         finally:
             process.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:

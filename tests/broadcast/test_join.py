@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 from conftest import RunningSandbox
-from engine_world import number
+from engine_world import call_request, number
 from team_world import TeamWorld
 
 from voicecli.broadcast import engine as engines
@@ -15,12 +15,14 @@ from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.report_recording import record_reports_if_idle
 from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreUnreachable
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store import broadcasts, workers
+from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
 
-ROWS = 300
+ROWS = 150
 
 
 @pytest.fixture
@@ -53,11 +55,16 @@ def test_a_worker_that_dies_leaves_its_planned_rows_to_others_and_its_sent_ones_
         next_row = dead.rows_to_call()
         row = next_row()
         assert row is not None
-        dead.write([(row, row._replace(state=RowState.SENDING, attempts=1))])
+        sending = row._replace(state=RowState.SENDING, attempts=1)
+        request = call_request(row, "m-1")
+        leaving = Attempts(world.store, world.journal.broadcast.account).row(request)
+        [attempt] = dead.write([(row, sending)], new_attempts=[leaving])
         world.forget_leases()
         [engine] = world.run_together(1)
+        accepted = sending._replace(state=RowState.ACCEPTED, session="s-1")
         with pytest.raises(InUse, match="others have taken over its part"):
-            dead.write([(row, row._replace(state=RowState.ACCEPTED))])
+            dead.write([(sending, accepted)], answers=[(attempt, AttemptState.ACCEPTED, "s-1")])
+    assert list(world.store.rows("SELECT id FROM calls WHERE session = 's-1'")) == [(attempt,)]
     assert engine.counts.unknown == 1
     known = world.row(row.line)
     assert known.state is RowState.UNKNOWN
@@ -67,6 +74,7 @@ def test_a_worker_that_dies_leaves_its_planned_rows_to_others_and_its_sent_ones_
     assert world.calls.total() == ROWS - 1
 
 
+@pytest.mark.soak
 def test_max_calls_holds_for_all_together(team: StorePlace) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         world = TeamWorld(team, sandbox, max_calls=100)
@@ -77,6 +85,7 @@ def test_max_calls_holds_for_all_together(team: StorePlace) -> None:
             assert any(isinstance(engine.ended_by, OutOfTime) for engine in ended)
 
 
+@pytest.mark.soak
 def test_a_stop_stops_all(world: TeamWorld) -> None:
     plan(world)
 
@@ -93,12 +102,14 @@ def test_a_stop_stops_all(world: TeamWorld) -> None:
         world.join(world.store)
 
 
+@pytest.mark.soak
 def test_one_that_is_worked_on_is_not_resumed(world: TeamWorld) -> None:
     plan(world, 3)
     with pytest.raises(InUse, match=f"worked on by {workers.user_at_host()}"):
         open_journal(world.store, world.journal.broadcast)
 
 
+@pytest.mark.soak
 def test_reports_of_rows_that_nobody_has_are_taken_in_by_who_looks(world: TeamWorld) -> None:
     plan(world, 70)
     world.run_together(1)
@@ -109,6 +120,7 @@ def test_reports_of_rows_that_nobody_has_are_taken_in_by_who_looks(world: TeamWo
     assert [world.row(line).outcome for line in (1, 70)] == ["COMPLETED", "NO_ANSWER"]
 
 
+@pytest.mark.soak
 def test_a_retry_of_a_row_whose_worker_is_gone_is_done_by_another(world: TeamWorld) -> None:
     plan(world, 3)
     again = Policy(retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.0)
@@ -121,6 +133,7 @@ def test_a_retry_of_a_row_whose_worker_is_gone_is_done_by_another(world: TeamWor
     assert world.calls.total() == 4
 
 
+@pytest.mark.soak
 def test_all_workers_share_one_pace(world: TeamWorld) -> None:
     world.rate = 100
     plan(world, 100)
@@ -130,6 +143,7 @@ def test_all_workers_share_one_pace(world: TeamWorld) -> None:
     assert world.calls.total() == 100
 
 
+@pytest.mark.soak
 def test_a_429_to_one_holds_up_all(world: TeamWorld) -> None:
     plan(world, 1)
     with world.joined() as other:
@@ -143,7 +157,7 @@ def test_a_429_to_one_holds_up_all(world: TeamWorld) -> None:
 # -- a connection that breaks ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("took_place", [False, True])
+@pytest.mark.parametrize("took_place", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_a_write_whose_answer_was_lost_calls_nobody_twice_and_leaves_nobody_out(
     world: TeamWorld, monkeypatch: pytest.MonkeyPatch, took_place: bool
 ) -> None:

@@ -622,6 +622,13 @@ def test_the_same_list_is_recognised_however_the_address_is_written(broadcast: B
     assert (done.code, sorted(broadcast.called)) == (0, [ANN, BOB]), done
 
 
+def test_join_needs_a_store_that_machines_share(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(listed(ANN, BOB), MESSAGE, *YES, "--max-calls", "1", code=7)
+    done = broadcast("join", of)
+    assert (done.code, len(broadcast.called)) == (3, 1)
+    assert "need a store that they share" in done.err
+
+
 def test_resume_refuses_a_list_that_changed_and_takes_one_that_moved(broadcast: Broadcast) -> None:
     of = broadcast.identifier(listed(ANN, BOB), MESSAGE, *YES, "--max-calls", "1", code=7)
     broadcast("stop", of)

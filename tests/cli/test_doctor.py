@@ -288,3 +288,11 @@ def test_a_damaged_store_is_found(doctor: Doctor, tmp_path: Path) -> None:
     assert done.code == 3
     assert done.json["checks"][-1]["check"] == "store"
     assert done.json["checks"][-1]["state"] == "failed"
+
+
+def test_a_database_without_its_key_is_a_setting_missing(run: Program, sandbox: RunningSandbox) -> None:
+    done = run("doctor", "--store", "postgresql://db/calls", "--json", env=sandbox.environment)
+    assert done.code == 3
+    [last] = done.json["checks"][1:]
+    assert (last["check"], last["state"]) == ("settings", "failed")
+    assert "VOICECLI_STORE_KEY" in last["words"]

@@ -51,12 +51,20 @@ def test_what_one_machine_does_the_other_knows(machines: Machines, tmp_path: Pat
     assert (again.code, again.error["sessionId"], again.error["placedBy"]) == (9, session, ME)
     assert f" by {ME} as session {session}" in again.error["message"]
     assert f"\nPlaced by {ME}\n" in machines("two", "sessions", session).out
+    (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n")
+    assert machines("one", "broadcast", "people.csv", "Hello", "--yes").code == 0
+    sent = machines("two", "broadcast", "people.csv", "Hello", "--yes")
+    assert (sent.code, "This list was sent before" in sent.err) == (9, True)
     assert not list(tmp_path.glob("*/voicecli.sqlite3"))
 
 
 WRONG = (
     (("host=", "host=/nowhere"), "No such file or directory", "Is the server running"),
-    (("@/[^?]*", "@/no_such_database"), 'database "no_such_database" does not exist', "check user, password"),
+    (
+        ("@/[^?]*", "@/no_such_database"),
+        'database "no_such_database" does not exist',
+        "check user and database",
+    ),
     ((r"\?", "?schema=other&"), "no store of voicecli in its schema other", "voicecli store migrate"),
     ((r"\?", "?colour=red&"), "The URL of the store can't be read", "VOICECLI_STORE is postgresql://"),
 )

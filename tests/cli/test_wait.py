@@ -37,7 +37,7 @@ from voicecli.voice_api.callflow import HANGUP
 NUMBER_2, CANCELED = "+33199001235", "+33199000487"
 BUSY, NO_ANSWER, PRESSES_1, PRESSES_2 = "+33199000486", "+33199000480", "+33199007103", "+33199007203"
 TYPES_123, REFUSED, LOST, SILENT = "+33199008123", "+33199001014", "+33199005051", "+33199005040"
-SILENT_YET_PLACED, TOO_MANY = "+33199005041", "+33199004290"
+CUT, TOO_MANY = "+33199005050", "+33199004290"
 
 
 @pytest.fixture
@@ -148,28 +148,28 @@ def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller:
 
 @pytest.mark.soak
 def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Caller, home: Path) -> None:
-    options = ("--message-id", "m-1", "--request-timeout", "0.5")
+    options = ("--wait", "--message-id", "m-1")
     with listening(
         home, *caller.access, "--register", env=caller.sandbox.environment, in_thread=True
     ) as listener:
         assert listener.url
-        with caller.under_way(SILENT, "Hello", "--wait", "--timeout", "3s", *options) as lost:
+        with caller.under_way(CUT, "Hello", *options, "--timeout", "3s") as lost:
             told(lost, "Waiting for its summary")
-            assert caller(NUMBER, "Another", "--wait", "--message-id", "m-1").code == 0
-            assert caller(SILENT_YET_PLACED, "Another", *options, "--timeout", "3s", "--wait").code == 0
+            assert caller(NUMBER, "Another", *options).code == 0
+            assert caller(LOST, "Another", *options).code == 0
             out, err = lost.communicate(timeout=DEADLINE)
     assert (lost.returncode, out) == (6, ""), err
 
 
 @pytest.mark.soak
 def test_of_two_lost_calls_of_one_name_each_keeps_its_own_fate(caller: Caller, run: Program) -> None:
-    options = ("--message-id", "m-1", "--request-timeout", "0.5")
-    assert caller(SILENT, "Hello", "--wait", "--timeout", "1s", *options).code == 6
-    assert caller(SILENT_YET_PLACED, "Hello", "--wait", *options).code == 0
+    options = ("--wait", "--message-id", "m-1")
+    assert caller(CUT, "Hello", *options, "--timeout", "1s").code == 6
+    assert caller(LOST, "Hello", *options).code == 0
     shown = [json.loads(line) for line in run("sessions", "--json").out.splitlines()]
     assert sorted((one["destination"], one["status"]) for one in shown) == [
-        (SILENT, "UNKNOWN"),
-        (SILENT_YET_PLACED, "COMPLETED"),
+        (CUT, "UNKNOWN"),
+        (LOST, "COMPLETED"),
     ]
 
 
@@ -310,8 +310,8 @@ def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
 
 @pytest.mark.soak
 def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
-    options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
-    with caller.under_way(SILENT, REFUSED, "Press 1", *options) as process:
+    options = ("--confirm", "1", "--until-confirmed", "--timeout", "1s")
+    with caller.under_way(CUT, REFUSED, "Press 1", *options) as process:
         told(process, "1 question is open: it stays")
         assert interrupted_twice(process).code == 6
 
@@ -329,10 +329,9 @@ def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home:
         assert caller.placed() == 1
 
 
-@pytest.mark.usefixtures("short_seconds")
 def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
-    options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.3", "--timeout", "1s")
-    with caller.under_way(SILENT, BUSY, "Press 1", *options) as process:
+    options = ("--confirm", "1", "--until-confirmed", "--timeout", "1s")
+    with caller.under_way(CUT, BUSY, "Press 1", *options) as process:
         said = told(process, "1 question is open: it stays")
         done = interrupted_twice(process)
     assert done.code == 6, done
@@ -618,14 +617,14 @@ def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
 @pytest.mark.soak
 def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
-        options = ("--wait", "--json", "--request-timeout", "0.5", "--message-id", "m-1")
-        with Caller(slow).under_way(SILENT, NO_ANSWER, "Hello", *options) as waiting:
+        options = ("--wait", "--json", "--message-id", "m-1")
+        with Caller(slow).under_way(CUT, NO_ANSWER, "Hello", *options) as waiting:
             wait_until(lambda: len(slow.sandbox.sessions) == 1)
             wait_until(lambda: calls_kept(home) == ["unknown", "accepted"])
             waiting.send_signal(signal.SIGINT)
             _, err = waiting.communicate(timeout=DEADLINE)
     error = json.loads(err.splitlines()[-1])["error"]
-    assert error["clientRequestId"] == f"m-1-{SILENT[1:]}"
+    assert error["clientRequestId"] == f"m-1-{CUT[1:]}"
     assert error["accepted"][0]["clientRequestId"] == f"m-1-{NO_ANSWER[1:]}"
 
 

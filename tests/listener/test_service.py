@@ -106,7 +106,8 @@ async def test_cancelled_while_it_cleans_up_it_cleans_up_all_the_same(tmp_path: 
             begun.set()
 
     task = asyncio.create_task(live())
-    await begun.wait()
+    async with asyncio.timeout(DEADLINE):
+        await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -26,7 +26,7 @@ from voicecli.errors import (
     StoreUnreachable,
     is_store_unreachable,
 )
-from voicecli.store import postgresql_leases, postgresql_schema, runs
+from voicecli.store import postgresql, postgresql_clock, postgresql_leases, postgresql_schema, runs
 from voicecli.store.engine import Store, Transaction
 from voicecli.store.event_queries import events_after
 from voicecli.store.event_recording import Recorded, record_events
@@ -38,6 +38,7 @@ from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.postgresql_migrating import Migrated, migrate
 from voicecli.store.postgresql_sql import for_many, translate
 
+HOUR = 3_600_000_000  # microseconds
 MADE = {"id", "run", "client_action_id", "fingerprint", "sealed", "reason"}
 """Columns that have what was made by chance, with numbers left out, or in words of each engine's."""
 
@@ -131,6 +132,7 @@ def test_a_text_that_postgresql_does_not_have_is_kept_without_it(store: Postgres
     assert list(store.rows(row, (kept.id,))) == [('a\ufffdb?c{"\\,}', b"\0\xff\\x")]
     [again] = record_events(store, [event(1, 'a\0b\ud800c{"\\,}')])
     assert again == Recorded(kept.id, 2)
+    assert record_events(store, []) == []
 
 
 def test_statements_are_translated() -> None:
@@ -159,6 +161,12 @@ def test_a_database_without_a_store_is_told_what_to_do(place: StorePlace) -> Non
 def test_another_team_s_key_is_refused(place: StorePlace) -> None:
     assert "key is another" in error_of(place._replace(key=KEY[::-1])).message
     assert "key is missing" in error_of(place._replace(key=None)).message
+
+
+def test_a_server_that_tells_of_commits_too_early_is_refused(place: StorePlace) -> None:
+    """The URL says here what ALTER DATABASE says for all."""
+    error = error_of(place._replace(url=f"{place.url}&options=-csynchronous_commit%3Doff"))
+    assert "called twice" in error.message
 
 
 def test_a_team_has_its_own_schema(place: StorePlace) -> None:
@@ -269,6 +277,42 @@ def test_a_statement_that_failed_can_not_be_passed_over(store: PostgresqlStore) 
     assert store.read_number("SELECT value FROM counters") < 1000
 
 
+def test_who_stands_still_in_a_transaction_holds_nobody_up_for_long(
+    store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "IDLE_TIMEOUT", 0.05)
+    with pytest.raises(StoreUnreachable):
+        stand_still(store)
+    assert record_events(store, [event(102)])
+
+
+def stand_still(store: PostgresqlStore) -> None:
+    with store.transaction() as transaction:
+        with PostgresqlStore(store._place) as another, another.transaction():
+            transaction("UPDATE counters SET value = value")
+
+
+def test_who_waited_for_others_sees_what_they_have_written(place: StorePlace, store: PostgresqlStore) -> None:
+    """Also where transactions of this server see, as a rule, what there was when they began."""
+    strict = place._replace(url=f"{place.url}&options=-cdefault_transaction_isolation%3Drepeatable%5C%20read")
+    seen: list[int] = []
+
+    def wait() -> None:
+        with PostgresqlStore(strict) as other, other.transaction():
+            seen.append(other.read_number("SELECT max(id) FROM events"))
+
+    waiting = threading.Thread(target=wait)
+    with store.transaction() as transaction:
+        waiting.start()
+        blocked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: store.read_number(blocked))
+        [number] = store.take_event_numbers(transaction, 1)
+        insert = "INSERT INTO events (id, received, type, session, key, body) VALUES (?, ?, ?, ?, ?, ?)"
+        transaction(insert, (number, 1, "VSS", "s", b"", b""))
+    waiting.join()
+    assert seen == [number]
+
+
 @pytest.fixture
 def slow_commits(place: StorePlace) -> Iterator[None]:
     """A transaction that puts in a run takes a while to be committed, by the server."""
@@ -367,16 +411,22 @@ def test_who_follows_misses_nothing_whatever_else_the_server_does(
 def test_a_lease_is_renewed_until_it_is_closed_and_runs_out_otherwise(
     place: StorePlace, store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_leases, "SECONDS", 0.3)
-    monkeypatch.setattr(postgresql_leases, "RENEW_EVERY", 0.1)
+    monkeypatch.setattr(postgresql_leases, "RENEW_EVERY", 0.02)
     lease = store.take_lock("one")
-    assert lease is not None
+    assert isinstance(lease, postgresql_leases.Lease)
+    [renewing] = [thread for thread in threading.enumerate() if thread.name == "lease one"]
     with PostgresqlStore(place) as another:
-        assert another.take_lock("one", seconds=0.5) is None
+        until = "SELECT until FROM leases WHERE name = 'one'"
+        first = another.read_number(until)
+        wait_until(lambda: another.read_number(until) > first)
+        assert another.take_lock("one", seconds=0.1) is None
         assert lease.is_there()
         assert another.is_locked("one")
         lease._ending.set()  # as if its process had ended
-        taken = another.take_lock("one", seconds=DEADLINE)
+        renewing.join(DEADLINE)
+        another.execute_alone("UPDATE leases SET until = 0", ())  # so much time goes by
+        lease._since = 0.0, 0.0
+        taken = another.take_lock("one", seconds=0.1)
         assert taken is not None
         assert not lease.is_there()
         lease._ending.clear()
@@ -399,14 +449,13 @@ def test_who_has_lost_a_lease_to_another_knows_it(
 # -- the clock ----------------------------------------------------------------------------------------
 
 
-def test_it_is_the_server_s_time(store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_the_server_s_time(place: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever this machine's clock says."""
-    from voicecli.store import postgresql_clock
-
+    server = time.time_ns() // 1000
     now = postgresql_clock.now
-    monkeypatch.setattr(postgresql_clock, "now", lambda: now() - 3_600_000_000)
-    ours = time.time_ns() // 1000
-    assert abs(store.now() - ours) < 1_000_000
-    monkeypatch.setattr(postgresql_clock, "now", lambda: now() + 3_600_000_000)
-    with store.transaction():
-        assert abs(store.now() - ours) < 1_000_000
+    monkeypatch.setattr(postgresql_clock, "now", lambda: now() - HOUR)
+    with PostgresqlStore(place) as store:
+        assert 0 <= store.now() - server < HOUR / 60
+        monkeypatch.setattr(postgresql_clock, "now", lambda: now() + HOUR)
+        monkeypatch.setattr(postgresql_clock, "FRESH_FOR", 0)
+        assert 0 <= store.now() - server < HOUR / 60

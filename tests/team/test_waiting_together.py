@@ -119,6 +119,28 @@ def test_where_the_listener_ends_another_machine_takes_over_and_tells_the_gap(
     assert webhooks(own_sandbox) == {}
 
 
+@pytest.mark.soak
+@pytest.mark.process
+def test_where_the_listener_is_killed_another_machine_takes_over_once_its_lease_is_over(
+    machines: Machines, own_sandbox: RunningSandbox
+) -> None:
+    one, other = machines("a"), machines("b")
+    with (
+        listens(one, in_thread=False) as listener,
+        call_under_way(other, NO_ANSWER, "Hello", "--wait") as waiting,
+        open_store(other.place) as store,
+    ):
+        told(waiting, "accepted session")  # type: ignore[arg-type]
+        listener.process.kill()
+        store.execute_many("UPDATE listeners SET lease_until = ? WHERE lease_until > ?", [(1, 1)])
+        assert "has ended" in told(waiting, "Ready: listening")  # type: ignore[arg-type]
+        assert "nobody received what 8x8 reports" in told(waiting, "some of it may be lost")  # type: ignore[arg-type]
+        assert set(webhooks(own_sandbox)) == {"VSS", "VCS", "VCA"}
+        waiting.send_signal(signal.SIGINT)
+        waiting.wait(DEADLINE)
+    assert webhooks(own_sandbox) == {}
+
+
 def test_who_waits_goes_on_while_the_database_is_away(machines: Machines) -> None:
     """The listener keeps what comes meanwhile."""
     one, other = machines("a"), machines("b")

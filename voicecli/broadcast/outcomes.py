@@ -1,5 +1,6 @@
 """Finds the outcomes of a broadcast's calls among the events of the store."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts, event_queries as stored_events, unsubscribed
 from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.engine import Store
 from voicecli.voice_api.codes import is_unsubscribed
 
 
@@ -100,7 +102,7 @@ def read_report(journal: StoredBroadcast, session_id: str, line: int | None, pol
         digits=session.digits if policy.digits else None,
         seconds=summary.seconds,
         is_final=session.confirmed or outcome not in policy.retry,
-        settled_at=settled_at(session) or 0.0,
+        settled_at=_settled_at(store, session),
         bridge=summary.bridge,
     )
 
@@ -124,6 +126,14 @@ def after_report(journal: StoredBroadcast, row: BroadcastRow, policy: Policy) ->
     again = row._replace(state=RowState.RETRY)
     before = _earlier_report(journal, row, policy) if row.attempts > 1 else None
     return again if before is None else before.apply_to(again)
+
+
+def _settled_at(store: Store, session: Session) -> float:
+    """By our clock, which may not be that of the machine on which the summary came."""
+    moment, summarised = settled_at(session) or 0.0, (session.summarised or 0) / 1e6
+    if not store.is_shared or moment <= summarised:
+        return moment
+    return time.time() + moment - summarised
 
 
 def _session(journal: StoredBroadcast, session_id: str, policy: Policy) -> Session:

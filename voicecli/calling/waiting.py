@@ -244,28 +244,26 @@ class OutcomeWaiter:
     async def _read(self, calls: Sequence[WaitedCall]) -> None:
         """``_look``, as soon as no other process holds the store. That the database is away is told once, and
         while it is, nothing is known."""
-        if self._is_away and not self._follower.is_back():
+        if self._is_still_away():
             return
         try:
             await self._follower.when_free(partial(self._look, calls), retry=StoreFailed)
         except StoreFailed as error:
             if not is_store_unreachable(error):
                 raise
-            if not self._is_away:
-                self._on_event(StoreAway(error))
             self._is_away = True
-        else:
-            if self._is_away:
-                self._on_event(StoreBack())
+            self._on_event(StoreAway(error))
+
+    def _is_still_away(self) -> bool:
+        if self._is_away and self._follower.is_back():
             self._is_away = False
+            self._on_event(StoreBack())
+        return self._is_away
 
     async def _until_reachable(self) -> None:
         """Give a database that was away when it was read last some time to come back."""
         end = time.monotonic() + PATIENCE
-        while self._is_away and time.monotonic() < end:
-            if self._follower.is_back():
-                self._is_away = False
-                self._on_event(StoreBack())
+        while self._is_still_away() and time.monotonic() < end:
             await self._follower.changed()
 
     async def _look(self, calls: Sequence[WaitedCall]) -> None:

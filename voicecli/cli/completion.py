@@ -22,8 +22,8 @@ from voicecli.cli.help_format import HelpGroup
 if TYPE_CHECKING:
     from typer._click import Command, Parameter
 
+    from voicecli.settings import Settings
     from voicecli.store.engine import Store
-    from voicecli.store.location import StorePlace
 
 NEWEST = 100  # broadcasts and calls that are offered at most
 _SAFE = re.compile(r"[\w.,=+-]{1,200}", re.ASCII)  # zsh evaluates what is offered, and ids come from outside
@@ -121,25 +121,27 @@ def _lines(shell: str, items: Sequence[Item]) -> str:
 # -- values ------------------------------------------------------------------------------------------
 
 
-def _place(context: Context) -> "StorePlace | None":
-    """Where the store is; None where that is in a file of settings that is a pipe: who reads it waits, and
-    takes away what was meant for the command."""
-    from voicecli.cli import wiring
+def _settings(context: Context) -> "Settings | None":
+    """None where they are in a file that is a pipe: who reads it waits, and takes away what was meant for the
+    command."""
     from voicecli.setting_files import Rank, files_of_settings
 
     for file in files_of_settings(context.environment, context.folder, context.env_file):
         if file.rank is Rank.ENV_FILE and not file.path.is_file():
             return None
-    return wiring.store_place(context.settings({}))
+    return context.settings({})
 
 
 def _read(context: Context, read: Callable[["Store"], Iterable[Item]]) -> list[Item]:
-    """What is in the store; nothing where there is none yet, and where a database
-    would have to be asked, which takes too long."""
+    """What is in the store; nothing where there is none yet, or a database would have to be asked, which is
+    slow."""
+    from voicecli.cli import wiring
     from voicecli.store.read_only import ReadOnlyStore
 
-    place = _place(context)
-    if place is None or place.is_shared or (store := ReadOnlyStore.open(place.folder)) is None:
+    settings = _settings(context)
+    if settings is None or settings.found("store") is not None:
+        return []
+    if (store := ReadOnlyStore.open(wiring.home(settings))) is None:
         return []
     with store:
         return [*islice(read(store), NEWEST)]
@@ -166,10 +168,11 @@ def _sessions(typed: Typed) -> Iterable[Item]:
 
 def _voices(typed: Typed) -> Iterable[str]:
     from voicecli.account import DEFAULT_VOICE
+    from voicecli.cli import wiring
     from voicecli.store import voices
 
-    place = _place(typed.context)
-    return (place and voices.seen(place.folder)) or [DEFAULT_VOICE]
+    settings = _settings(typed.context)
+    return (settings and voices.seen(wiring.home(settings))) or [DEFAULT_VOICE]
 
 
 def _statuses(typed: Typed) -> Iterable[str]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import typer
 
-from voicecli.cli import dotenv_rules
+from voicecli.cli import dotenv_rules, wiring
 from voicecli.cli.context import context_of
 from voicecli.errors import VoicecliError
 from voicecli.output import Column, TableRow
@@ -13,7 +13,6 @@ from voicecli.output.rows import Line
 from voicecli.setting_files import Rank
 from voicecli.setting_table import SETTINGS, Setting, shown
 from voicecli.settings import Settings
-from voicecli.store.location import store_folder
 
 EXAMPLES = """\
 voicecli config
@@ -81,7 +80,7 @@ def _shown(settings: Settings, setting: Setting) -> _Shown:
     try:
         value = settings.get(setting.name)
         if setting.name == "home":  # the system has a place for it where it is not set
-            value = str(store_folder(value).absolute())
+            value = str(wiring.home(settings).absolute())
         if setting.name == "store":
             dotenv_rules.refuse_store_of_others(settings)
     except VoicecliError as error:

@@ -94,6 +94,7 @@ async def _check(
         values = context.settings(flags)
         show(_exposed_files(values))
         own = values.require(*CONNECTION, "source", "voice_profile", "port", *values.given(*_OPTIONAL))
+        store = wiring.store_place(values)
     except VoicecliError as error:
         show(failed("settings", error))
         return
@@ -111,7 +112,7 @@ async def _check(
             source=own["source"],
             voice=own["voice_profile"],
             plan=plan,
-            store=wiring.store_place(values),
+            store=store,
             notify=context.output.note,
         ):
             show(replace(finding, hint=values.with_origins(finding.hint, finding.settings)))

@@ -70,7 +70,7 @@ def _keep_for_completion(context: Context, profiles: Sequence[Json]) -> None:
     from voicecli.store import voices as kept
 
     with suppress(VoicecliError, OSError):
-        kept.keep(wiring.store_place(context.settings({})).folder, sorted(filter(None, map(_code, profiles))))
+        kept.keep(wiring.home(context.settings({})), sorted(filter(None, map(_code, profiles))))
 
 
 def _code(profile: Json) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicecli.account import DEFAULT_VOICE
@@ -38,11 +39,18 @@ def account_id(settings: "Settings") -> "AccountId | None":
         return None
 
 
+def home(settings: "Settings") -> Path:
+    """The folder for what belongs to this machine, and for the store where that is a file."""
+    from voicecli.store.location import store_folder
+
+    return store_folder(settings.get("home"))
+
+
 def store_place(settings: "Settings") -> "StorePlace":
     """Where the store is. Raises InvalidInput, and ConfigurationError for what is missing or not allowed."""
-    from voicecli.store.location import StorePlace, store_folder
+    from voicecli.store.location import StorePlace
 
-    folder = store_folder(settings.get("home"))
+    folder = home(settings)
     if (url := settings.get("store")) is None:
         return StorePlace(folder)
     from voicecli import team_store

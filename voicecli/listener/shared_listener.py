@@ -10,7 +10,13 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from voicecli.errors import ConfigurationError, OutcomeUnknown, Unreachable, VoicecliError
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    StoreUnreachable,
+    Unreachable,
+    VoicecliError,
+)
 from voicecli.listener.event_receivers import EventReceiver, find_receiver, local_receiver, no_receiver
 from voicecli.listener.instances import InstanceRecord, running_instances
 from voicecli.listener.local_listeners import (
@@ -136,6 +142,8 @@ class SharedListener:
             await self._begin()
         except OutcomeUnknown as error:  # of a webhook; as it is, it would be told of calls
             raise Unreachable(error.message, hint=error.hint) from error
+        except StoreUnreachable as error:  # the same
+            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         if self._tenant is not None:
             self._watching = asyncio.create_task(self._watch_listener())
         return self

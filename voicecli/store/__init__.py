@@ -13,4 +13,10 @@ What each engine promises, and tests/store/test_contract.py asks of it:
   StoreFailed: the disk is full or the store damaged, and nothing was written; or the store was removed or
   replaced, and nobody will find what was written. ConfigurationError: it can't be opened, or a newer voicecli
   has made it.
+
+A database may be out of reach (PostgreSQL's): StoreUnreachable, and ConfigurationError from it where it could
+not be opened. Whether what was being written is there, or will be in a moment, nobody knows then. What is
+read in an exclusive ``transaction`` after that is how a ``transaction`` before has ended, since that has the
+lock until it has; what went there in one message (``write_at_once``, ``execute_alone``) may come later still,
+and must be such that it then changes nothing.
 """

@@ -131,15 +131,20 @@ def record_answers(store: Store, transaction: Transaction, answers: Iterable[Ans
     accepted = [session_id for _, state, session_id in answers if state is AttemptState.ACCEPTED]
     if not accepted:
         return None
-    among = ", ".join("?" * len(accepted))
-    first = store.read_number(
-        f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
-        accepted,
-    )
+    first = first_summary_of(store, accepted)
     if not first:
         return None
     read_outcomes_again(transaction, first)
     return first
+
+
+def first_summary_of(store: Store, sessions: Sequence[str | None]) -> int:
+    """The number of the first summary (VSS) of these sessions that is there; 0 for none."""
+    if not sessions:
+        return 0
+    among = ", ".join("?" * len(sessions))
+    query = f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'"  # noqa: S608
+    return store.read_number(query, sessions)
 
 
 def statements_for(answers: Iterable[Answer]) -> Iterator[tuple[str, list[tuple[object, ...]]]]:

@@ -102,7 +102,7 @@ def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
     if not found:
         raise InvalidInput(
             f"There is no broadcast {quote(beginning)}.",
-            hint="voicecli broadcast list shows all of this machine.",
+            hint="voicecli broadcast list shows all that there are.",
         )
     return found[0]
 

@@ -23,15 +23,17 @@ from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
 from voicecli.store.postgresql_errors import as_store_failed, is_away, reason, without_secrets
+from voicecli.store.postgresql_events import EventInsertion, channel
 from voicecli.store.postgresql_leases import Lease
 from voicecli.store.postgresql_notifications import Notifications
 from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, require_key
-from voicecli.store.postgresql_sql import array, for_many, translate
+from voicecli.store.postgresql_sql import for_many, translate
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Statement = tuple[str, Sequence[object]]
 IDLE_TIMEOUT = 10.0  # seconds that a transaction may stand still: its process may have been stopped
 _MIGRATE = "voicecli store migrate"
+_STATE = postgresql_schema.STATE.replace(" FROM", f", current_setting('synchronous_commit'), {CLOCK} FROM")
 
 
 class PostgresqlStore(engine.Store):
@@ -60,15 +62,22 @@ class PostgresqlStore(engine.Store):
 
     def _check_schema(self, *, accept_newer: bool) -> SchemaState:
         try:
-            [row] = self.rows(postgresql_schema.STATE)
+            [(*row, synchronous_commit, clock)] = self.rows(_STATE)
         except StoreFailed as error:
             words, hint = error.message, error.hint
             if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
                 words = f"{self._sentence} has no store of voicecli in its schema {self._target.schema} yet."
                 hint = f"{_MIGRATE} makes it, once for a team."
             raise ConfigurationError(words, hint=hint) from error
+        self._clock.saw(clock)
         state = SchemaState(*row)
         check_key(state, self._key)
+        if synchronous_commit == "off":
+            raise ConfigurationError(
+                f"{self._sentence} says that something is written before it is on the disk: after a crash of "
+                "the server, the same people could be called twice.",
+                hint="ALTER DATABASE … SET synchronous_commit = on, or ALTER ROLE.",
+            )
         if state.version < postgresql_schema.VERSION:
             raise ConfigurationError(
                 f"{self._sentence} was made by an older voicecli.",
@@ -191,7 +200,9 @@ class PostgresqlStore(engine.Store):
         self._is_writing = True
         try:
             with writing():
-                cursor = db.execute(f"BEGIN; {self._begin(concurrent=concurrent)}")
+                # So that each statement sees what was committed before it, whatever the server does else.
+                level = "ISOLATION LEVEL READ COMMITTED"
+                cursor = db.execute(f"BEGIN {level}; {self._begin(concurrent=concurrent)}")
                 cursor.nextset()
                 self._saw_clock(cursor)
             yield _Transaction(db, self._schema, writing)
@@ -266,20 +277,11 @@ class PostgresqlStore(engine.Store):
     def insert_events(
         self, events: Sequence[tuple[object, ...]], *, failure: str, advice: str
     ) -> list[tuple[int, int]]:
-        """Numbers come from a row that nobody else has until the commit: so they are in the order of the
-        commits."""
-        places: dict[tuple[object, object], list[int]] = {}  # of each event among them
-        for place, (_, _, session, key, *_) in enumerate(events):
-            places.setdefault((session, key), []).append(place)
-        new = [(*events[first], 1 + len(more)) for first, *more in places.values()]
-        values = [array(kind, column) for kind, column in zip(_EVENT, zip(*new, strict=True), strict=True)]
-        parameters = (len(new), len(new), channel(self._target.schema), *values)
-        [result] = self.write_at_once([(_INSERT_EVENTS, parameters)], failure=failure, advice=advice)
-        recorded = [(0, 0)] * len(events)
-        for own, (number, times) in zip(places.values(), result.rows, strict=True):
-            for place, earlier in zip(own, range(len(own) - 1, -1, -1), strict=True):
-                recorded[place] = (number, times - earlier)
-        return recorded
+        if not events:
+            return []
+        insertion = EventInsertion.of(events, self._target.schema)
+        [result] = self.write_at_once([insertion[:2]], failure=failure, advice=advice)
+        return insertion.recorded(result.rows)
 
     # -- its state -----------------------------------------------------------------------------------
 
@@ -353,27 +355,6 @@ class _Transaction(Transaction):
 
 def _result(cursor: psycopg.Cursor[tuple[Any, ...]]) -> StatementResult:
     return StatementResult(cursor.fetchall() if cursor.description else [], cursor.rowcount)
-
-
-_EVENT = ("bigint", "text", "text", "bytea", "text", "bytea", "bigint")
-_INSERT_EVENTS = f"""
-    WITH counter AS (
-        UPDATE counters SET value = value + ? WHERE name = 'events'
-        RETURNING value - ? AS start, pg_notify(?, '')
-    )
-    INSERT INTO events (id, received, type, session, key, reply, body, times)
-    SELECT start + place, received, type, session, key, reply, body, often
-    FROM counter, unnest({", ".join(f"?::{kind}[]" for kind in _EVENT)}) WITH ORDINALITY
-    AS new (received, type, session, key, reply, body, often, place)
-    ORDER BY place
-    ON CONFLICT (session, key) DO UPDATE SET times = events.times + excluded.times
-    RETURNING id, times
-"""  # noqa: S608
-
-
-def channel(schema: str) -> str:
-    """What is notified where an event was kept; names have at most 63 bytes."""
-    return f"voicecli_{blake2b(schema.encode(), digest_size=16).hexdigest()}"
 
 
 def _lock_number(schema: str) -> int:

@@ -9,6 +9,7 @@ from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import StrDumperUnknown
 
 from voicecli.errors import ConfigurationError
+from voicecli.store.postgresql_sql import encode
 from voicecli.team_store import passwords, problem_of_url, read_url
 
 _DEFAULTS = {
@@ -76,10 +77,8 @@ class _IntDumper(Int8BinaryDumper):
 
 
 class _TextDumper(StrDumperUnknown):
-    """PostgreSQL has no NUL in texts, and nothing that is no text."""
-
     def dump(self, obj: str) -> bytes:
-        return obj.replace("\0", "\ufffd").encode(errors="replace")
+        return encode(obj)
 
 
 class _BoolLoader(BoolBinaryLoader):

@@ -14,7 +14,7 @@ _BUSY: Final = {
     "57014",  # query_canceled: a statement_timeout of the server's
 }
 # It stops, starts, has too many connections, or has ended ours since it stood still.
-_AWAY: Final = {"57P01", "57P02", "57P03", "53300", "25P03", "25P04"}
+_AWAY: Final = {"57P01", "57P02", "57P03", "53300", "57P05", "25P03", "25P04"}
 _REFUSED: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 """How a server says that it does not want us: where no connection is made, there is no sqlstate. In another
 language than English it counts as one that can't be reached."""
@@ -25,18 +25,19 @@ _HINTS: Final = {
     "42703": "voicecli store migrate makes what is missing.",
     "25006": "It takes no changes: name the server that does (target_session_attrs=read-write).",
 }
-_LOOK_AT_SETTING: Final = "The server refuses: check user, password and database in VOICECLI_STORE."
+_LOOK_AT_SETTING: Final = (
+    "The server refuses: check user and database in VOICECLI_STORE, and the password there, in PGPASSWORD"
+    " or ~/.pgpass."
+)
 _LOOK_AT_SERVER: Final = "Is the server running, and can this machine reach it?"
 
 
 def is_away(error: BaseException) -> bool:
     """Whether there is no connection any more, or none to be had; not where the server does not want us."""
-    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return False
-    state = error.sqlstate
-    if state is None:  # always where it was not to be had
+    state = getattr(error, "sqlstate", None)
+    if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return not any(words in str(error) for words in _REFUSED)
-    return state.startswith("08") or state in _AWAY
+    return state is not None and (state.startswith("08") or state in _AWAY)
 
 
 def as_store_failed(error: Exception, failure: str, advice: str, secrets: Sequence[str]) -> StoreFailed:

@@ -92,3 +92,8 @@ def array(kind: str, values: Sequence[object]) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def encode(text: str) -> bytes:
+    """PostgreSQL has no NUL in texts, and nothing that is no text."""
+    return text.replace("\0", "\ufffd").encode(errors="replace")

@@ -74,7 +74,7 @@ class SharedJournal(Journal):
                     f"Broadcast {broadcast.id} is being worked on by {workers.names(others)}: nothing was "
                     "sent from here.",
                     hint=f"voicecli broadcast join {broadcast.id} helps them; voicecli broadcast stop "
-                    f"{broadcast.id} ends it.",
+                    f"{broadcast.id} ends it. Who has failed is given up after {workers.LEASE:.0f} s.",
                 )
             broadcast = find(store, broadcast.id)
             worker = workers.begin(store, transaction, broadcast.number)
@@ -262,7 +262,13 @@ class SharedJournal(Journal):
 
     def close(self) -> None:
         """End this worker; where the database can't be reached its lease runs out."""
-        with suppress(StoreFailed), self.store.transaction(concurrent=True) as transaction:
+        with suppress(StoreFailed):
+            self._end()
+
+    def _end(self) -> None:
+        if first := stored_attempts.first_summary_of(self.store, self._accepted):
+            self._read_again(first)
+        with self.store.transaction(concurrent=True) as transaction:
             lock = "SELECT 1 FROM workers WHERE id = ? AND epoch = ? FOR UPDATE"
             if transaction(lock, (self._worker.id, self._epoch)).rows:
                 workers.end(self.store, transaction, self.broadcast.number, self._worker)
@@ -294,7 +300,11 @@ class SharedJournal(Journal):
         statement.add_answers(answers)
         statement.count_calls(self.broadcast.number, calls)
         # Of those that came while the last write took place, too: it did not see them.
-        [(numbers, first, _)] = self._execute(*statement.finished(self._accepted + accepted))
+        try:
+            [(numbers, first, _)] = self._execute(*statement.finished(self._accepted + accepted))
+        except InUse:
+            self._keep_answers(answers)
+            raise
         self._accepted = accepted
         self._seen = self._seen if seen is None else seen
         if self.calls_left is not None:
@@ -302,6 +312,13 @@ class SharedJournal(Journal):
         if first:
             self._read_again(first)
         return numbers or ()
+
+    def _keep_answers(self, answers: Sequence[stored_attempts.Answer]) -> None:
+        """Others have taken over the rows, whose calls are unknown to them; but what is reported of these
+        sessions will be found."""
+        with suppress(StoreFailed), self.store.transaction(concurrent=True) as transaction:
+            for statement, rows in stored_attempts.statements_for(answers):
+                transaction.execute_many(statement, rows)
 
     def _read_again(self, first: int) -> None:
         """Summaries were quicker than the answers that tell whose they are: they are to be read again."""

@@ -20,7 +20,7 @@ COMMANDS = {
     "resume": "Go on with a broadcast that was interrupted or stopped, with the options of its start.",
     "join": "Work on a broadcast together with other machines, on as many as you like.",
     "stop": "Stop a broadcast, also one that runs in another process.",
-    "list": "List the broadcasts of this machine, newest first.",
+    "list": "List the broadcasts, newest first.",
     "show": "Show the state and the figures of a broadcast.",
     "allow": "Allow calls again to people who had unsubscribed and now agree to be called.",
     "results": "Show the result of each row of a broadcast, or write the results as a CSV file.",

@@ -33,7 +33,7 @@ def list_(
     ctx: typer.Context,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """List the broadcasts of this machine, newest first."""
+    """List the broadcasts, newest first."""
     from voicecli.store import broadcasts
 
     context = context_of(ctx)

@@ -44,6 +44,9 @@ class BroadcastView:
     def begin(self) -> None:
         self._record("broadcast", with_former_names("broadcast", {"broadcastId": self._id}))
         self._output.note(f"Broadcast {self._id}")
+        if self._journal.store.is_shared:
+            join = f"{self._program} broadcast join {self._id}"
+            self._output.note(f"Other machines help with: {join}")
 
     def on_row(self, row: BroadcastRow) -> None:
         """Programs get a record for each change of a row."""

@@ -67,8 +67,8 @@ def call(
     "Completed" means that a person or a mailbox answered; only a pressed key (--confirm) proves that it was a
     person.
 
-    8x8 reports outcomes by webhook: to a voicecli listen on this machine, or else to this command, which then
-    needs public access as voicecli listen does.
+    8x8 reports outcomes by webhook: to a voicecli listen on this machine, or on any that shares the store, or
+    else to this command, which then needs public access as voicecli listen does.
     """
     from voicecli.calling import questions
     from voicecli.cli.call import arguments
