@@ -1,17 +1,15 @@
 """The PostgreSQL server that all tests of a run share, in whichever worker they are: the first that needs it
-starts it, the last stops it. Each test has a database of its own."""
+starts it, and it is stopped when all have ended. Each test has a database of its own."""
 
 import base64
 import fcntl
 import itertools
 import os
-import shutil
-import signal
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import postgresql_server
 
@@ -44,43 +42,45 @@ def environment(place: StorePlace) -> dict[str, str]:
 @contextmanager
 def shared(folder: Path) -> Iterator[SharedServer]:
     """That of the tests that have this folder in common."""
-    with (folder / "postgresql.users").open("w") as users, (folder / "postgresql.lock").open("w") as lock:
-        written = folder / "postgresql.folder"
-        with _locked(lock):
-            fcntl.flock(users, fcntl.LOCK_SH)  # until this process has ended, however it does
-            if not written.exists():
-                _start(folder, written)
+    written = folder / "postgresql.folder"
+    with (folder / "postgresql.users").open("w") as users, (folder / "postgresql.lock").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        fcntl.flock(users, fcntl.LOCK_SH)  # until this process has ended, and those that it has forked
+        if not written.exists():
+            _start(folder, written, users.name)
+        fcntl.flock(starting, fcntl.LOCK_UN)
         yield SharedServer(Path(written.read_text()))
-        with _locked(lock), suppress(BlockingIOError):
-            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _stop(Path(written.read_text()))
-            written.unlink()
 
 
-@contextmanager
-def _locked(file: IO[str]) -> Iterator[None]:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _start(folder: Path, written: Path) -> None:
+def _start(folder: Path, written: Path, users: str) -> None:
     from voicecli.store.postgresql_migrating import migrate
 
     server = SharedServer(postgresql_server.make_folder())
     server.start()
     server.create_database(name=MIGRATED)
     migrate(server.place(folder, MIGRATED))
-    server.leave()
     written.write_text(str(server.folder))
+    values = (users, str(written), str(server.pid), str(server.folder))
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", _STOP_WHEN_UNUSED, *values],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    watcher.returncode = 0  # nobody waits for it
+    server.leave()
 
 
-def _stop(folder: Path) -> None:
-    number = folder / "data" / "postmaster.pid"
-    os.kill(int(number.read_text().split()[0]), signal.SIGQUIT)
-    end = time.monotonic() + postgresql_server.START
-    while number.exists() and time.monotonic() < end:
+_STOP_WHEN_UNUSED = """
+import fcntl, os, shutil, signal, sys, time
+users, written, server, folder = sys.argv[1:]
+with open(users) as file:
+    fcntl.flock(file, fcntl.LOCK_EX)  # all have ended, however they did
+    os.kill(int(server), signal.SIGQUIT)
+    end = time.monotonic() + 10
+    while os.path.exists(f"{folder}/data/postmaster.pid") and time.monotonic() < end:
         time.sleep(0.01)
     shutil.rmtree(folder, ignore_errors=True)
+    os.unlink(written)
+"""

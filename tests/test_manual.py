@@ -252,7 +252,7 @@ def run_in_shell(block: str, shell: Machine) -> None:
 
 def prepare(block: str, machine: Machine) -> None:
     """There is something to look back to."""
-    if "voicecli stats" in block:
+    if "voicecli stats" in block or "voicecli store copy" in block:
         keep_a_call(machine.folder / "home", status="BUSY")
 
 

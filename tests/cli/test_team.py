@@ -60,7 +60,11 @@ def test_what_one_machine_does_the_other_knows(machines: Machines, tmp_path: Pat
 
 WRONG = (
     (("host=", "host=/nowhere"), "No such file or directory", "Is the server running"),
-    (("@/[^?]*", "@/no_such_database"), 'database "no_such_database" does not exist', "check user, password"),
+    (
+        ("@/[^?]*", "@/no_such_database"),
+        'database "no_such_database" does not exist',
+        "check user and database",
+    ),
     ((r"\?", "?schema=other&"), "no store of voicecli in its schema other", "voicecli store migrate"),
     ((r"\?", "?colour=red&"), "The URL of the store can't be read", "VOICECLI_STORE is postgresql://"),
 )

@@ -25,7 +25,10 @@ _HINTS: Final = {
     "42703": "voicecli store migrate makes what is missing.",
     "25006": "It takes no changes: name the server that does (target_session_attrs=read-write).",
 }
-_LOOK_AT_SETTING: Final = "The server refuses: check user, password and database in VOICECLI_STORE."
+_LOOK_AT_SETTING: Final = (
+    "The server refuses: check user and database in VOICECLI_STORE, and the password there, in PGPASSWORD"
+    " or ~/.pgpass."
+)
 _LOOK_AT_SERVER: Final = "Is the server running, and can this machine reach it?"
 
 
