@@ -54,6 +54,8 @@ class PostgresqlStore(engine.Store):
         self._clock = ServerClock()
         self._patience = LOCK_PATIENCE
         self._is_writing = False
+        self.uses = 0
+        """How many statements and transactions were begun."""
         try:
             self.team = self._check_schema(accept_newer=accept_newer).team
         except BaseException:
@@ -92,6 +94,7 @@ class PostgresqlStore(engine.Store):
     # -- the connection ------------------------------------------------------------------------------
 
     def _connection(self) -> Connection:
+        self.uses += 1
         if self._db is None or self._db.closed:
             self._db = self._target.connect()
             # Through PgBouncer, what others listen for gets here, too, and psycopg would keep it for ever.
@@ -112,6 +115,12 @@ class PostgresqlStore(engine.Store):
     def another(self) -> "PostgresqlStore":
         """One more connection to the same, for another thread. Raises ConfigurationError."""
         return PostgresqlStore(self._place, accept_newer=True)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a statement is under way, for another thread."""
+        db = self._db
+        return db is not None and db.pgconn.transaction_status == TransactionStatus.ACTIVE
 
     def cut(self) -> None:
         """Break the connection, from another thread: a statement that hangs in it raises StoreUnreachable at
