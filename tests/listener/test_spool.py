@@ -124,12 +124,13 @@ def test_a_reply_that_is_noted_while_its_event_is_brought_in_is_not_lost(
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("failure", [StoreFailed("The disk is full."), ZeroDivisionError("a fault of ours")])
 def test_a_copy_whose_events_were_not_taken_out_of_the_spool_is_not_made_twice(
-    team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
+    failure: Exception, team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from voicecli.store import spool
 
-    remove, failures = spool.remove_spooled, [StoreFailed("The disk is full.")]
+    remove, failures = spool.remove_spooled, [failure]
 
     def remove_later(*arguments: object) -> object:
         if failures:
