@@ -17,8 +17,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
-from voicecli.store import engine, postgresql_schema
-from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Transaction
+from voicecli.store import postgresql_schema
+from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Store, Transaction
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
@@ -36,7 +36,7 @@ _MIGRATE = "voicecli store migrate"
 _STATE = postgresql_schema.STATE.replace(" FROM", f", current_setting('synchronous_commit'), {CLOCK} FROM")
 
 
-class PostgresqlStore(engine.Store):
+class PostgresqlStore(Store):
     """An open database. Raises ConfigurationError for one that can't be used (from StoreUnreachable where it
     can't be reached), and for one of a newer voicecli that this one does not know, unless
     ``accept_newer``."""
