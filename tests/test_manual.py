@@ -223,7 +223,9 @@ def test_every_command_of_a_page_works_in_a_shell(page: str, shell: Machine) -> 
             start_and_stop(block, shell)
         elif all(
             shutil.which(name)
-            for name in re.findall(r"(?:^|\| )(jq|parallel|createuser|psql|pg_dump) ", block, re.MULTILINE)
+            for name in re.findall(
+                r"(?:^|\| )(jq|parallel|createuser|createdb|psql|pg_dump) ", block, re.MULTILINE
+            )
         ):
             run_in_shell(block, shell)
 
@@ -252,7 +254,7 @@ def run_in_shell(block: str, shell: Machine) -> None:
 
 def prepare(block: str, machine: Machine) -> None:
     """There is something to look back to."""
-    if "voicecli stats" in block:
+    if "voicecli stats" in block or "voicecli store copy" in block:
         keep_a_call(machine.folder / "home", status="BUSY")
 
 

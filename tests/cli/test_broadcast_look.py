@@ -329,7 +329,7 @@ def test_what_became_of_a_bridge_is_told(broadcast: Broadcast, home: Path) -> No
 @pytest.mark.process
 def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> None:
     retry = ("--retry", "busy", "--every", "1s", *public_access())
-    with RunningSandbox(time_scale=1) as slow:  # so that no outcome comes while it is waited for
+    with RunningSandbox(time_scale=0.1) as slow:  # so that no outcome comes while it is waited for
         broadcast = Broadcast(slow)
         with broadcast.under_way(write("p.csv", people(ANN)), MESSAGE, *retry, "--json") as process:
             wait_until(lambda: "accepted" in read_line(process))

@@ -18,6 +18,7 @@ from shared_postgresql import SharedServer, environment
 from voicecli import clock
 from voicecli.broadcast.retention import prune_in_background
 from voicecli.checks import store as store_checks
+from voicecli.store import sqlite
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import migrate_store, open_store
 from voicecli.store.spool import place_of_spool
@@ -56,6 +57,12 @@ def test_without_a_database_there_is_nothing_to_migrate(run: Program) -> None:
     for command in ("migrate", "copy"):
         done = run("store", command)
         assert (done.code, "VOICECLI_STORE" in done.err) == (3, True)
+
+
+def test_where_nothing_was_kept_there_is_nothing_to_copy(run: Program, team: StorePlace) -> None:
+    done = run("store", "copy", env=environment(team))
+    assert (done.code, "There is no store in" in done.err) == (3, True)
+    assert not (team.folder / sqlite.FILE).exists()
 
 
 def test_copy_tells_how_much_there_was(run: Program, team: StorePlace) -> None:

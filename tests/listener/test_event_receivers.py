@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import DEADLINE, RunningSandbox
@@ -13,12 +14,15 @@ from raw_server import answering, http, server
 from receiver_world import receiving
 from registered_world import no_questions
 
+from voicecli.listener import start_lock
 from voicecli.listener.event_receivers import ReceiverKind, find_receiver, look_up_receiver
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.listener.shared_listener import SharedListener
+from voicecli.platforms.locks import Lock
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
+from voicecli.sandbox.delivery import Target
 from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
@@ -90,6 +94,29 @@ def test_that_webhooks_can_not_be_listed_is_an_answer(tmp_path: Path) -> None:
         receiver = look_up_receiver(client, StorePlace(tmp_path))
     assert (receiver.kind, receiver.is_nobody, receiver.is_here) == (ReceiverKind.UNKNOWN, False, False)
     assert "API key" in receiver.words + receiver.advice
+
+
+async def test_a_listener_that_just_starts_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register(*arguments: Any) -> Lock | None:
+        url = webhook_url(world.service.url, "VCA")
+        sandbox.sandbox._delivery.targets["VCA"] = Target("VCA", url, enabled=True, authorization="token")
+        starting.close()
+        return acquire_within(*arguments)
+
+    acquire_within, place = Lock.acquire_within, StorePlace(tmp_path)
+    with (
+        RunningSandbox(time_scale=1000) as sandbox,
+        Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client,
+    ):
+        async with receiving(tmp_path) as world:
+            assert look_up_receiver(client, place).is_nobody
+            starting = Lock.take(start_lock._path(tmp_path))
+            assert starting is not None
+            monkeypatch.setattr(Lock, "acquire_within", register)
+            receiver = await asyncio.to_thread(look_up_receiver, client, place)
+    assert receiver.is_here
 
 
 # -- while somebody waits ----------------------------------------------------------------------------

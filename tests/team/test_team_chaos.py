@@ -22,7 +22,7 @@ from voicecli.listener import server as listener_server
 from voicecli.voice_api import webhook_events
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]
-KILLS, ROWS, CONCURRENCY = (300, 2_000, 32) if FULL else (8, 300, 8)
+KILLS, ROWS, CONCURRENCY = (300, 2_000, 32) if FULL else (5, 200, 8)
 KILLS_OF_A_LIST = 15
 LONGEST = 1.5  # seconds between two kills
 

@@ -17,8 +17,9 @@ from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
 
 AHEAD = 0.25  # seconds that a slot may be in the future when it is taken
-LATE = 0.5  # seconds that a call may be late for its slot: its process was held up
-AT_ONCE = 0.02  # seconds whose slots are taken together
+LATE = 0.1  # seconds that a call may be late for its slot: its process was held up
+AT_ONCE = 0.06  # seconds whose slots are taken together
+MOST = 32  # of them
 ASK_EVERY = 0.05  # seconds between two readings, where nothing holds calls up
 NOTE_EVERY = 0.25  # seconds between two writings of the answers
 BUSY = 0.002  # seconds, up to twice as many, until it is tried again where another was quicker
@@ -72,7 +73,7 @@ class SharedPace(Pace):
                 return slot - now
             own = own._replace(last=slot)
         slots: list[float] = []
-        for _ in range(1 if own else max(1, round(AT_ONCE / interval))):
+        for _ in range(1 if own else max(1, min(MOST, round(AT_ONCE / interval)))):
             slot = max(next_slot(state.last + interval, now, state.paused), state.paused)
             if slot > now + AHEAD:
                 break

@@ -11,6 +11,7 @@ from voicecli.errors import VoicecliError
 from voicecli.listener import health
 from voicecli.listener.instances import is_running
 from voicecli.listener.local_listeners import local_listener_state
+from voicecli.listener.start_lock import wait_while_starting
 from voicecli.listener.webhook_changes import current_webhooks
 from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
@@ -128,9 +129,10 @@ def _team_receiver(
 
 
 def look_up_receiver(client: Client, place: StorePlace, type: str = "VCA") -> EventReceiver:  # noqa: A002
-    """Who gets events of this type: one request to 8x8, and perhaps one to a listener. Raises nothing: that
-    the webhooks can't be listed is an answer."""
+    """Who gets events of this type: one request to 8x8, and perhaps one to a listener, once none of this
+    machine is just starting or ending. Raises nothing: that the webhooks can't be listed is an answer."""
     try:
+        wait_while_starting(place.local_folder)
         return find_receiver(place, current_webhooks(client), type, account=client.account.identity)
     except VoicecliError as error:
         words = f"Who gets {type} events can't be found out. {error.message}"

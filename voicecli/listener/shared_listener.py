@@ -18,20 +18,19 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.listener.event_receivers import EventReceiver, find_receiver, local_receiver, no_receiver
-from voicecli.listener.instances import InstanceRecord, running_instances
 from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
     Reliance,
     unresponsive_error,
 )
+from voicecli.listener.neighbours import Neighbours
 from voicecli.listener.open_questions import QuestionWait
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
-from voicecli.listener.start_lock import lock_start
 from voicecli.listener.tasks import end_task, to_its_end
-from voicecli.listener.team_listeners import Team, find_listener
+from voicecli.listener.team_listeners import find_listener
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
 from voicecli.threads import in_daemon_thread
@@ -88,7 +87,7 @@ class SharedListener:
         self._warn = warn
         self._on_failure = on_failure
         self._question_wait = question_wait
-        self._team = Team(plan.store, registration.account) if plan.store.is_shared else None
+        self._neighbours = Neighbours(plan.store, registration.account, registration.instance)
         self._tenant: Reliance | None = None
         self._trouble: Callable[[], str] = str  # of the listener that is relied upon
         self._service: ListenerService | None = None
@@ -182,7 +181,7 @@ class SharedListener:
         """Find a listener, or become it: one process at a time, so that those that start together find the
         first. The search, which may take long, is done without the lock."""
         while True:
-            before, trouble = await self._listeners(), None
+            before, trouble = await self._neighbours.listeners(), None
             try:
                 search = await self._search()
             except ConfigurationError as error:
@@ -191,9 +190,9 @@ class SharedListener:
                 if search.found is not None:
                     await self._use_listener(search.found, search.webhooks)
                     return
-            gate, is_first = await self._lock_start()
+            gate, is_first = await self._neighbours.lock_start()
             try:
-                if not is_first or await self._listeners() != before:
+                if not is_first or await self._neighbours.listeners() != before:
                     continue  # somebody has become a listener, or ended as one
                 if trouble is not None:
                     raise trouble
@@ -201,14 +200,6 @@ class SharedListener:
                 return
             finally:
                 gate.close()
-
-    async def _listeners(self) -> Sequence[object]:
-        """Those that run now, to see whether that changes."""
-        here = running_instances(self._plan.store.local_folder)
-        if self._team is None:
-            return here
-        team = await in_daemon_thread(self._team.listeners)
-        return [*here, *(one.id for one in team)]
 
     async def _search(self) -> ListenerSearch:
         registration = self._registration
@@ -245,18 +236,6 @@ class SharedListener:
         """Who gets VCAs, by the webhooks that are set."""
         find = partial(find_receiver, self._plan.store, webhooks, VCA, account=self._registration.account)
         return await in_daemon_thread(find)
-
-    async def _lock_start(self) -> tuple[ExitStack, bool]:
-        """The lock under which a listener starts or ends, and whether it was free at once: that of this
-        machine, and, where a team shares the store, that of the team."""
-        with ExitStack() as stack:
-            lock, is_first = await lock_start(self._plan.store.local_folder)
-            stack.callback(lock.close)
-            if self._team is not None:
-                team_lock, is_first_of_team = await self._team.lock_start()
-                stack.callback(team_lock.close)
-                is_first = is_first and is_first_of_team
-            return stack.pop_all(), is_first
 
     def _relay(self, text: str, _record: Mapping[str, object] | None) -> None:
         """Pass on the news of the listener in this process."""
@@ -318,36 +297,21 @@ class SharedListener:
         while self._service is not None and self._service.presence is not None:
             await self._wait_for_answers()
             with ExitStack() as stack:
-                gate, _ = await self._lock_start()
+                gate, _ = await self._neighbours.lock_start()
                 stack.enter_context(gate)
-                if is_free := await self._refuse_tenants(self._service.presence):
+                if is_free := await self._neighbours.refuse_tenants(self._service.presence):
                     if not self._gets_answers or not await self._question_wait.is_needed():
                         return stack.pop_all()
-                    await self._admit_tenants(self._service.presence)  # who relied on it has left one
+                    # Who relied on it has left one.
+                    await self._neighbours.admit_tenants(self._service.presence)
             if is_free:
                 continue
             if not told:
-                whose = "on this machine" if self._team is None else "of the team"
-                self._notify(f"Other commands {whose} wait for these reports: receiving goes on for them.")
+                where = self._neighbours.where
+                self._notify(f"Other commands {where} wait for these reports: receiving goes on for them.")
                 told = True
             await asyncio.sleep(TRY_EVERY)
         return None
-
-    async def _refuse_tenants(self, presence: InstanceRecord) -> bool:
-        """Let nobody rely on this listener from now on; False where somebody does."""
-        if not presence.refuse_tenants():
-            return False
-        if self._team is None:
-            return True
-        if await in_daemon_thread(partial(self._team.refuse_tenants, self._registration.instance)):
-            return True
-        presence.admit_tenants()
-        return False
-
-    async def _admit_tenants(self, presence: InstanceRecord) -> None:
-        presence.admit_tenants()
-        if self._team is not None:
-            await in_daemon_thread(partial(self._team.admit_tenants, self._registration.instance))
 
     async def _leave(self, gate: ExitStack | None) -> None:
         """End, under the lock if it is held already."""

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
+from voicecli import interrupts
 from voicecli.errors import InUse, VoicecliError
-from voicecli.platforms.locks import Lock
+from voicecli.platforms.locks import Lock, is_held
 
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
-LISTENER_PATIENCE = 5.0  # the same for a listener: then it starts or ends beside the other one
+LISTENER_PATIENCE = 5.0  # the same for a listener, and for who only asks for one
 
 
 async def lock_start(folder: Path) -> tuple[Lock, bool]:
@@ -33,6 +35,14 @@ async def start_locked(folder: Path) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        if lock is not None:
+            lock.close()
+
+
+def wait_while_starting(folder: Path) -> None:
+    """Wait while a listener of this machine starts or ends, as long as a listener does for another one."""
+    if is_held(path := _path(folder)):
+        lock = interrupts.in_thread(partial(Lock.acquire_within, path, LISTENER_PATIENCE))
         if lock is not None:
             lock.close()
 

@@ -40,7 +40,7 @@ def place_of_spool(place: StorePlace) -> StorePlace:
 
 
 def is_there(place: StorePlace) -> bool:
-    """Whether there is a spool in this place, without making one."""
+    """Whether there is a store in this place's folder, without making one."""
     return (place.folder / FILE).exists()
 
 

@@ -6,6 +6,7 @@ import typer
 
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
+from voicecli.errors import ConfigurationError
 from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.store.copying.kinds import Copied
@@ -30,12 +31,19 @@ def copy(ctx: typer.Context) -> None:
     from voicecli.store.copying.copy import copy_store, unfinished_broadcasts
     from voicecli.store.location import StorePlace
     from voicecli.store.opening import open_store
+    from voicecli.store.spool import is_there
 
     def show(copied: Copied) -> None:
         interrupts.check()
         context.output.progress(f"{copied.rows:,} {copied.kind}, {copied.added:,} of them added")
 
-    with open_store(StorePlace(place.folder)) as source, open_store(place) as target:
+    own = StorePlace(place.folder)
+    if not is_there(own):
+        raise ConfigurationError(
+            f"There is no store in {own.folder}: nothing was copied.",
+            hint="VOICECLI_HOME says where this machine's file is.",
+        )
+    with open_store(own) as source, open_store(place) as target:
         done = copy_store(source, target, show)
         left = unfinished_broadcasts(source)
         name = target.name
