@@ -1,6 +1,7 @@
 """The database that a team shares is away: a listener keeps what it acknowledges, and brings it in later."""
 
 import asyncio
+import random
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -185,6 +186,16 @@ async def test_a_listener_that_starts_while_the_database_is_away_receives(
         async with http.get(f"{world.service.url}/health") as answer:
             assert (await answer.json())["team"] == world.service._listener.team is not None
         await asyncio.to_thread(wait_until, lambda: kept(postgresql, team) == [("s-1",)])
+
+
+async def test_a_session_id_that_no_index_takes_holds_up_no_other_event(
+    tmp_path: Path, team: StorePlace
+) -> None:
+    endless = "".join(map(chr, random.Random(1).choices(range(0x10000, 0x20000), k=2_000)))
+    async with receiving(tmp_path, store=team) as world:
+        for session in (endless, "s-1"):
+            assert (await world.event(vss(session)))[0] == 200
+        assert (await health(world))["spooled"] == 0
 
 
 def test_two_databases_have_two_spools(tmp_path: Path, postgresql: SharedServer) -> None:

@@ -20,6 +20,8 @@ WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
 UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
 """Types that 8x8's OpenAPI file has no DELETE for; it may be refused, or may work all the same."""
 
+MAX_SESSION_ID = 500  # characters that are read: PostgreSQL's indices take 2,704 bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -46,7 +48,7 @@ class Event:
         if self.type == "VSS" and (status := text_field(payload, "sessionStatus")):
             outcome = _outcome(str(codes.outcome(status)), legs)
         parties = legs[0].payload if legs else payload
-        keep(self, "session_id", text_field(payload, "sessionId"))
+        keep(self, "session_id", text_field(payload, "sessionId")[:MAX_SESSION_ID])
         keep(self, "legs", legs)
         keep(self, "outcome", outcome)
         keep(self, "source", text_field(parties, "source"))
