@@ -223,7 +223,9 @@ def test_every_command_of_a_page_works_in_a_shell(page: str, shell: Machine) -> 
             start_and_stop(block, shell)
         elif all(
             shutil.which(name)
-            for name in re.findall(r"(?:^|\| )(jq|parallel|createuser|psql|pg_dump) ", block, re.MULTILINE)
+            for name in re.findall(
+                r"(?:^|\| )(jq|parallel|createuser|createdb|psql|pg_dump) ", block, re.MULTILINE
+            )
         ):
             run_in_shell(block, shell)
 

@@ -1,6 +1,9 @@
 """Several machines work on one broadcast: nobody is called twice, nobody left out, whoever fails."""
 
 import asyncio
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +19,7 @@ from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.report_recording import record_reports_if_idle
 from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreUnreachable
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import broadcasts, workers
+from voicecli.store import broadcasts, hang_guard, workers
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journals import open_journal
@@ -155,6 +158,29 @@ def test_a_429_to_one_holds_up_all(world: TeamWorld) -> None:
 
 
 # -- a connection that breaks ------------------------------------------------------------------------
+
+
+@pytest.mark.soak
+def test_a_server_that_stands_still_keeps_no_answer_from_being_taken(
+    world: TeamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hang_guard, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(hang_guard, "PATIENCE", 0.2)
+    plan(world, 40)
+    stopped = False
+
+    def on_row(row: BroadcastRow) -> None:
+        nonlocal stopped
+        if row.state is RowState.ACCEPTED and not stopped:
+            stopped = True
+            [[backend]] = world.store.rows("SELECT pg_backend_pid()")
+            os.kill(backend, signal.SIGSTOP)
+            threading.Timer(1.0, os.kill, (backend, signal.SIGCONT)).start()
+
+    engine = world.run(Policy(concurrency=4), on_row=on_row)
+    assert (engine.ended_by, stopped) == (None, True)
+    assert world.calls == {number(index): 1 for index in range(40)}
+    assert world.states == {RowState.ACCEPTED: 40}
 
 
 @pytest.mark.parametrize("took_place", [pytest.param(False, marks=pytest.mark.soak), True])

@@ -104,6 +104,7 @@ def test_what_a_killed_run_has_spooled_the_next_one_brings_in(
         assert kept(postgresql, team, "session, reply")[0] == ("s-1", "hangup")
 
 
+@pytest.mark.soak
 def test_a_reply_that_is_noted_while_its_event_is_brought_in_is_not_lost(
     team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,12 +123,14 @@ def test_a_reply_that_is_noted_while_its_event_is_brought_in_is_not_lost(
         wait_until(lambda: kept(postgresql, team, "session, reply") == [("s-1", "hangup")])
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("failure", [StoreFailed("The disk is full."), ZeroDivisionError("a fault of ours")])
 def test_a_copy_whose_events_were_not_taken_out_of_the_spool_is_not_made_twice(
-    team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
+    failure: Exception, team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from voicecli.store import spool
 
-    remove, failures = spool.remove_spooled, [StoreFailed("The disk is full.")]
+    remove, failures = spool.remove_spooled, [failure]
 
     def remove_later(*arguments: object) -> object:
         if failures:
@@ -154,6 +157,7 @@ def test_a_database_that_hangs_is_given_up_in_time(team: StorePlace, postgresql:
     assert any(state.reason for state in states)
 
 
+@pytest.mark.soak
 async def test_503_only_where_the_spool_can_t_be_written(
     tmp_path: Path, team: StorePlace, postgresql: SharedServer
 ) -> None:

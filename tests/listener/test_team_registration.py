@@ -106,6 +106,7 @@ def test_the_last_of_them_puts_back_what_was_there(world: Team) -> None:
     assert world.live() == []
 
 
+@pytest.mark.soak
 def test_who_goes_puts_back_what_nobody_else_gets(world: Team) -> None:
     first = world.listener("VSS", "VCS")
     world.listener("VSS")
@@ -124,6 +125,7 @@ def test_one_that_was_killed_is_cleared_up_after_by_who_is_left(world: Team) -> 
     assert world.urls == {"VSS": BEFORE}
 
 
+@pytest.mark.soak
 def test_one_that_was_killed_alone_is_cleared_up_after_by_the_next_start(world: Team) -> None:
     world.kill(world.listener("VSS", url=OTHER))
     following = world.listener("VCA")
@@ -131,6 +133,7 @@ def test_one_that_was_killed_alone_is_cleared_up_after_by_the_next_start(world: 
     assert following.restore() == ["VCA"]
 
 
+@pytest.mark.soak
 def test_webhooks_restore_puts_back_what_a_killed_one_has_left_and_nothing_of_a_living_one(
     world: Team,
 ) -> None:
@@ -153,6 +156,7 @@ def test_another_public_url_is_refused_and_who_has_registered_is_named(world: Te
     assert world.urls == {"VSS": ours("VSS")}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("token", ["another", None])
 def test_another_token_is_refused_since_its_events_would_be(world: Team, token: str | None) -> None:
     world.listener("VSS")
@@ -161,6 +165,7 @@ def test_another_token_is_refused_since_its_events_would_be(world: Team, token: 
     assert "WEBHOOK_AUTH_TOKEN" in refused.value.hint
 
 
+@pytest.mark.soak
 def test_one_that_others_took_for_dead_registers_again(world: Team) -> None:
     cut_off = world.listener("VSS")
     claim = cut_off._claim
@@ -189,6 +194,7 @@ def test_others_know_which_types_lead_to_a_listener(world: Team) -> None:
     assert (there.public_url, there.registered, there.types) == (OURS, (), ("VSS",))
 
 
+@pytest.mark.soak
 def test_one_that_was_killed_here_a_moment_ago_is_waited_for(
     world: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +215,7 @@ def test_one_that_was_killed_here_a_moment_ago_is_waited_for(
     assert world.urls == {"VSS": BEFORE}
 
 
+@pytest.mark.soak
 def test_one_that_lives_here_is_not_waited_for(world: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     living, other = world.listener("VSS"), world.machine()
     record = InstanceRecord(other._place.local_folder, living.instance)

@@ -101,6 +101,7 @@ async def test_an_application_is_asked_once_about_a_vca_that_comes_to_two_listen
     assert b"4711" not in bytes(sealed)
 
 
+@pytest.mark.soak
 async def test_where_a_listener_died_while_it_asked_another_one_asks(
     team: StorePlace, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ async def test_where_a_listener_died_while_it_asked_another_one_asks(
     assert application.asked == ["s-1"]
 
 
+@pytest.mark.soak
 def test_replies_that_nobody_needs_any_more_are_deleted(
     team: StorePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +149,7 @@ async def test_while_the_database_is_away_a_vca_is_answered_in_time(
         assert actions(await one.event(vca("s-1", "e-2"))) == ["say", "hangup"]
 
 
+@pytest.mark.soak
 async def test_a_database_that_hangs_does_not_stop_the_event_loop(team: StorePlace, tmp_path: Path) -> None:
     placed(team, FLOW, session="s-1")
     async with receiving(tmp_path, store=team, replier=PlacedCallsReplier(team, other)) as world:

@@ -18,7 +18,7 @@ from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import columns
 from voicecli.store.attempts import attempts_where
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 
 Damage = Callable[[Path, random.Random], None]
 FILE = "voicecli.sqlite3"
@@ -124,7 +124,7 @@ def test_no_command_fails_by_itself(
 
 def test_text_that_is_no_utf_8_is_told_without_the_text(tmp_path: Path) -> None:
     place(tmp_path, AttemptState.ACCEPTED, SESSION)
-    with Store(tmp_path) as kept:
+    with SqliteStore(tmp_path) as kept:
         with kept.transaction() as transaction:
             transaction("UPDATE calls SET destination = CAST(? AS TEXT)", (b"+secret\xff",))
         with pytest.raises(StoreFailed, match="text that is no UTF-8") as told:
@@ -138,7 +138,7 @@ def test_a_schema_that_is_no_utf_8_is_an_error_of_the_store(tmp_path: Path) -> N
     path = tmp_path / FILE
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE seen_events", b"CREATE TABL\xff seen_events"))
     with pytest.raises(VoicecliError, match="can't be used: "):
-        Store(tmp_path)
+        SqliteStore(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_value_that_is_not_of_its_column_s_kind_is_named(
     column: str, value: object, tmp_path: Path
 ) -> None:
     place(tmp_path, AttemptState.ACCEPTED, SESSION)
-    with Store(tmp_path) as kept:
+    with SqliteStore(tmp_path) as kept:
         with kept.transaction() as transaction:
             transaction(f"UPDATE calls SET {column} = ?", (value,))
         with pytest.raises(StoreFailed, match=f"damaged: {column} has"):
@@ -158,7 +158,7 @@ def test_a_value_that_is_not_of_its_column_s_kind_is_named(
 
 def test_every_column_has_a_kind(tmp_path: Path) -> None:
     declared = {"INTEGER": int, "TEXT": str, "BLOB": bytes, "REAL": float}
-    with Store(tmp_path) as kept:
+    with SqliteStore(tmp_path) as kept:
         tables = list(kept.rows("SELECT name FROM sqlite_master WHERE type = 'table'"))
         for [table] in tables:
             if not table.startswith("sqlite_"):

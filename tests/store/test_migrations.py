@@ -19,7 +19,7 @@ from voicecli.listener.vca_repliers import CallflowReplier
 from voicecli.store import sqlite
 from voicecli.store.location import StorePlace
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.voice_api.replies import HANG_UP
 
@@ -59,7 +59,7 @@ def upgrade(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a newer version does that is started meanwhile."""
     with monkeypatch.context() as newer:
         newer.setattr(sqlite, "MIGRATIONS", (*MIGRATIONS, *NEWER))
-        Store(home).close()
+        SqliteStore(home).close()
 
 
 @pytest.mark.usefixtures("writer_process")
@@ -83,8 +83,8 @@ async def test_a_listener_goes_on_beside_a_newer_command(
                 await asyncio.sleep(0.05)
         assert world.kept("session") == [("s-1",), ("s-2",), ("s-3",), ("s-4",)]
     with pytest.raises(ConfigurationError, match="newer voicecli"):
-        Store(home)
-    with Store(home, accept_newer=True) as kept:
+        SqliteStore(home)
+    with SqliteStore(home, accept_newer=True) as kept:
         assert replaced_webhooks(kept, AccountId("https://voice.8x8.com", "some_sub")) == []
 
 
@@ -94,12 +94,12 @@ def test_an_older_one_that_waited_for_a_newer_one_s_migration_leaves_its_number(
     """Otherwise the newer one would migrate once more, and fail."""
     with monkeypatch.context() as older:
         older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:FREE])
-        Store(tmp_path).close()
+        SqliteStore(tmp_path).close()
     failures: list[str] = []
 
     def open_as_today() -> None:
         try:
-            Store(tmp_path).close()
+            SqliteStore(tmp_path).close()
         except ConfigurationError as error:
             failures.append(error.message)
 
@@ -107,12 +107,12 @@ def test_an_older_one_that_waited_for_a_newer_one_s_migration_leaves_its_number(
         newer.execute("BEGIN IMMEDIATE")
         waiting = threading.Event()
 
-        def waits(self: Store) -> int:
+        def waits(self: SqliteStore) -> int:
             [version] = self._db.execute("PRAGMA user_version").fetchone()
             waiting.set()
             return int(version)
 
-        monkeypatch.setattr(Store, "_version", waits)
+        monkeypatch.setattr(SqliteStore, "_version", waits)
         thread = threading.Thread(target=open_as_today)
         thread.start()
         assert waiting.wait(30)

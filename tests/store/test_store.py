@@ -14,7 +14,7 @@ from voicecli.store import sqlite as store
 from voicecli.store.event_recording import KeptEvent, Recorded, record_events, record_replies
 from voicecli.store.location import store_folder
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import SqliteStore
 from voicecli.store.webhooks import (
     replaced_webhooks,
     take_dropped_webhooks,
@@ -38,10 +38,10 @@ def rows(home: Path, what: str) -> list[tuple[object, ...]]:
 def test_a_store_of_the_first_kind_keeps_its_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as older:
         older.setattr(store, "MIGRATIONS", MIGRATIONS[:1])
-        with Store(tmp_path) as kept:
+        with SqliteStore(tmp_path) as kept:
             record_events(kept, [event(1), event(2)._replace(reply="hangup")])
             record_events(kept, [event(1)])
-    with Store(tmp_path) as kept:
+    with SqliteStore(tmp_path) as kept:
         assert record_events(kept, [event(2), event(3)])[0] == Recorded(2, 2)
     assert rows(tmp_path, "id, times, reply")[:2] == [(1, 2, None), (2, 2, "hangup")]
 
@@ -57,14 +57,14 @@ def test_one_that_can_not_be_used_is_left_closed(tmp_path: Path, monkeypatch: py
     (tmp_path / "voicecli.sqlite3").write_bytes(b"no store " * 1_000)
     monkeypatch.setattr(sqlite3, "connect", noted)
     with pytest.raises(ConfigurationError):
-        Store(tmp_path)
+        SqliteStore(tmp_path)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         opened[0].execute("SELECT 1")
 
 
 def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:
     body = bytes(range(256))
-    with Store(tmp_path) as kept:
+    with SqliteStore(tmp_path) as kept:
         record_events(kept, [KeptEvent(1, "VCA", "", b"k" * 16, "hangup", body)])
         record_replies(kept, [("say, hangup", None, 1)])
     assert rows(tmp_path, "body, reply") == [(body, "say, hangup")]
@@ -72,7 +72,7 @@ def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     home = tmp_path / "new" / "home"
-    with Store(home) as kept:
+    with SqliteStore(home) as kept:
         record_events(kept, [event(1)])
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
     assert set(modes.values()) == {0o600}, modes
@@ -82,10 +82,10 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "voicecli.sqlite3").write_bytes(b"no database at all " * 100)
     with pytest.raises(ConfigurationError, match="not a database"):
-        Store(tmp_path)
+        SqliteStore(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="can't be used"):
-        Store(tmp_path / "file")
+        SqliteStore(tmp_path / "file")
 
 
 def test_webhooks_to_be_put_back_of_one_account_become_one(
@@ -106,11 +106,11 @@ def test_webhooks_to_be_put_back_of_one_account_become_one(
     )
     with monkeypatch.context() as older:
         older.setattr(store, "MIGRATIONS", MIGRATIONS[:3])
-        with Store(tmp_path) as kept, kept.transaction() as transaction:
+        with SqliteStore(tmp_path) as kept, kept.transaction() as transaction:
             for url, kind, own, before in rows:
                 values = (url, AT_8X8.subaccount, kind, own, before)
                 transaction("INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, 1, 0)", values)
-    with Store(tmp_path) as kept:
+    with SqliteStore(tmp_path) as kept:
         found = {webhook.type: (webhook.url, webhook.own_urls) for webhook in replaced_webhooks(kept, AT_8X8)}
         assert found == {
             "VSS": ("https://app.example/vss", ("https://b.example", "https://a.example")),
@@ -128,10 +128,10 @@ def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:
 
 def test_a_new_file_is_not_damaged_by_who_still_has_one_that_was_removed(tmp_path: Path) -> None:
     """Both had the same -shm, by its name."""
-    with Store(tmp_path) as removed:
+    with SqliteStore(tmp_path) as removed:
         record_events(removed, [event(number) for number in range(50)])
         removed.path.unlink()
-        with Store(tmp_path) as kept:
+        with SqliteStore(tmp_path) as kept:
             for number in range(20):
                 record_events(kept, [event(number)])
                 with pytest.raises(StoreFailed, match="removed"):
@@ -153,5 +153,5 @@ def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path, version:
     home.mkdir()
     (home / "voicecli.sqlite3").symlink_to(other)
     with pytest.raises(ConfigurationError, match="is a database of another program"):
-        Store(home)
+        SqliteStore(home)
     assert other.read_bytes() == before

@@ -4,8 +4,10 @@ once, and the account's webhooks are put back by the last to go."""
 import os
 import random
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,10 @@ class Team:
         rows = self.server.execute("SELECT session, times FROM voicecli.events", self.database)
         assert len(rows) == len(dict(rows)), "an event is in the store twice"
         return dict(rows)
+
+    def is_at(self, moment: int, loading: "subprocess.Popen[str]") -> bool:
+        """Whether so many events are in the database, or no more come."""
+        return len(self.times()) >= moment or loading.poll() is not None
 
     def waiting(self, listener: RunningListener) -> bool:
         """Whether it keeps events on its machine, as it told last."""
@@ -136,12 +142,22 @@ def test_what_was_acknowledged_is_kept_once_after_kills(tmp_path: Path, seed: in
         for attempt in range(3):
             number = seed * 100 + attempt
             with generating(team.url, token=TOKEN, seed=number, seconds=LOAD) as generator:
-                moment = len(team.times()) + dice.randint(50, 800)
-                wait_until(lambda moment=moment: len(team.times()) >= moment)
+                moment, loading = len(team.times()) + dice.randint(50, 800), generator._process
+                wait_until(partial(team.is_at, moment, loading))
                 if kill_something(team, listeners, dice) == "the server":
+                    with generating(team.url, token=TOKEN, seed=number + 50, count=100) as more:
+                        acknowledged |= answered(more.summary())
                     wait_until(lambda: any(map(team.waiting, listeners)))
-                    if dice.random() < 0.5:  # one of them dies while its events wait
-                        kill_a_listener(dice.choice(listeners))
+                    machine = dice.randrange(2)
+                    match dice.choice(("", "a listener", "a listener that comes back", "a writer")):
+                        case "a writer":
+                            os.kill(writer_of(listeners[machine]), signal.SIGKILL)
+                        case "a listener":
+                            kill_a_listener(listeners[machine])
+                        case "a listener that comes back":
+                            kill_a_listener(listeners[machine])
+                            listeners[machine] = stack.enter_context(team.listener(machine))
+                            assert listeners[machine].url
                     team.server.start()
                 summary = generator.summary()
             acknowledged |= answered(summary)

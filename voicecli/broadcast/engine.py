@@ -118,7 +118,7 @@ class Engine:
         leaves after one. In any case the requests under way get GRACE for their answers, which are written.
         Raises only OutputFailed and CancelledError."""
         notifications = self._listen() if self._policy.wait else None
-        with self._journal.store.short_patience():
+        with self._journal.store.short_patience(), self._journal.guarded():
             try:
                 while not self._is_over():
                     try:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from voicecli.errors import StoreFailed, VoicecliError
+from voicecli.errors import StoreFailed, VoicecliError, as_voicecli_error
 from voicecli.listener.event_keeper import Answer, FileKeeper, NumberedNote, SpooledNote, SpoolState
 from voicecli.platforms.locks import Lock
 from voicecli.store import spool as spools
@@ -130,12 +130,12 @@ class SpoolingKeeper:
                     store = open_store(self._place, accept_newer=True) if store is None else store
                     if self._bring_in(store) and self._hand_over(store):
                         store = None
-            except VoicecliError as error:
+            except Exception as error:  # noqa: BLE001 - also after a fault of ours it is to go on
                 if store is not None:
                     store.close()
                     store = None
                 if self._store is None:
-                    self._tell(reason=error.message, waiting=self._count())
+                    self._tell(reason=as_voicecli_error(error).message, waiting=self._count())
             self._tried.set()
             self._woken.wait(LOOK_EVERY)
             self._woken.clear()

@@ -17,8 +17,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
-from voicecli.store import engine, postgresql_schema
-from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Transaction
+from voicecli.store import postgresql_schema
+from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Store, Transaction
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
@@ -36,7 +36,7 @@ _MIGRATE = "voicecli store migrate"
 _STATE = postgresql_schema.STATE.replace(" FROM", f", current_setting('synchronous_commit'), {CLOCK} FROM")
 
 
-class PostgresqlStore(engine.Store):
+class PostgresqlStore(Store):
     """An open database. Raises ConfigurationError for one that can't be used (from StoreUnreachable where it
     can't be reached), and for one of a newer voicecli that this one does not know, unless
     ``accept_newer``."""
@@ -54,6 +54,8 @@ class PostgresqlStore(engine.Store):
         self._clock = ServerClock()
         self._patience = LOCK_PATIENCE
         self._is_writing = False
+        self.uses = 0
+        """How many statements and transactions were begun."""
         try:
             self.team = self._check_schema(accept_newer=accept_newer).team
         except BaseException:
@@ -92,6 +94,7 @@ class PostgresqlStore(engine.Store):
     # -- the connection ------------------------------------------------------------------------------
 
     def _connection(self) -> Connection:
+        self.uses += 1
         if self._db is None or self._db.closed:
             self._db = self._target.connect()
             # Through PgBouncer, what others listen for gets here, too, and psycopg would keep it for ever.
@@ -112,6 +115,12 @@ class PostgresqlStore(engine.Store):
     def another(self) -> "PostgresqlStore":
         """One more connection to the same, for another thread. Raises ConfigurationError."""
         return PostgresqlStore(self._place, accept_newer=True)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a statement is under way, for another thread."""
+        db = self._db
+        return db is not None and db.pgconn.transaction_status == TransactionStatus.ACTIVE
 
     def cut(self) -> None:
         """Break the connection, from another thread: a statement that hangs in it raises StoreUnreachable at

@@ -7,7 +7,6 @@ After a broken connection nobody knows whether the last write took place: see ``
 
 import json
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
@@ -16,14 +15,16 @@ from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, StoreUn
 from voicecli.platforms.identity import user_at_host
 from voicecli.store import attempts as stored_attempts, workers
 from voicecli.store.broadcast_journal import PUT, Journal, calls_in, insert_broadcast
-from voicecli.store.broadcast_rows import StoredBroadcast, select_rows
+from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, find
 from voicecli.store.engine import Store, Transaction
+from voicecli.store.hang_guard import HangGuard
+from voicecli.store.own_chunks import OwnChunks
 from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.shared_write import TAKE, WriteStatement
-from voicecli.store.workers import CHUNK, Worker, chunk_of
+from voicecli.store.workers import CHUNK, Worker
 
-LOOK_EVERY = 1.0  # seconds between two looks at the others, and for chunks where none was free
+LOOK_EVERY = 1.0  # seconds between two looks at the others
 DIVISION_BY_ZERO: Final = "22012"  # how a statement of ours says that something was not as it was
 
 
@@ -39,11 +40,7 @@ class SharedJournal(Journal):
         self._epoch = 0
         self._sets_limit = resumes
         self._seen = store.read_number("SELECT seen FROM workers WHERE id = ?", (worker,))
-        self._chunks: set[int] = set()  # our own
-        self._unread: deque[int] = deque()  # those of them whose rows were not read
-        self._ahead: deque[BroadcastRow] = deque()  # rows of them that are to be called
-        self._first_free = 0  # no chunk before this one is free
-        self._ask_at = 0.0  # when it is worth asking for a chunk again (monotonic)
+        self._chunks = OwnChunks(store, broadcast, self._take_chunk)
         self._looked = self._renewed = float("-inf")  # monotonic
         self._is_idle = False
         self._is_cut = False  # nobody knows whether the last statement took place
@@ -145,41 +142,20 @@ class SharedJournal(Journal):
             workers.open_chunks(transaction, number)
 
     def rows_to_call(self) -> Callable[[], BroadcastRow | None]:
-        return self._next_row
+        return self._chunks.next_row
 
-    def _next_row(self) -> BroadcastRow | None:
-        while not self._ahead:
-            if not self._unread and not self._take_chunk():
-                return None
-            self._ahead.extend(self._rows_of(self._unread[0]))
-            self._unread.popleft()
-        return self._ahead.popleft()
-
-    def _rows_of(self, chunk: int) -> list[BroadcastRow]:
-        which = "line > ? AND line <= ? AND state IN (?, ?) ORDER BY line"
-        values = (chunk * CHUNK, (chunk + 1) * CHUNK, RowState.PLANNED, RowState.RETRY)
-        return list(select_rows(self.store, self.broadcast, which, values))
-
-    def _take_chunk(self) -> bool:
-        """Take the first free chunk that has rows to call; False where there is none. Reports of it may have
-        been taken in up to an earlier event than those of our own."""
-        while time.monotonic() >= self._ask_at:
-            number, worker = self.broadcast.number, self._worker.id
-            values = (worker, self._epoch, number, self._first_free, worker, number, worker, number, number)
-            [(chunk, seen, _)] = self._execute(TAKE.format(lock=self._db.shared_lock), values)
-            if chunk is not None:
-                self._seen = min(self._seen, seen)
-                self._chunks.add(chunk)
-                self._unread.append(chunk)
-                self._first_free = chunk
-                return True
-            if not self._first_free:
-                self._ask_at = time.monotonic() + LOOK_EVERY
-            self._first_free = 0
-        return False
+    def _take_chunk(self, first: int) -> int | None:
+        """Reports of its rows may have been taken in up to an earlier event than those of our own."""
+        number, worker = self.broadcast.number, self._worker.id
+        values = (worker, self._epoch, number, first, worker, number, worker, number, number)
+        [(chunk, seen, _)] = self._execute(TAKE.format(lock=self._db.shared_lock), values)
+        if chunk is None:
+            return None
+        self._seen = min(self._seen, seen)
+        return int(chunk)
 
     def owns(self, line: int) -> bool:
-        return chunk_of(line) in self._chunks
+        return self._chunks.owns(line)
 
     # -- others --------------------------------------------------------------------------------------
 
@@ -198,7 +174,7 @@ class SharedJournal(Journal):
             others = [one for one in others if one.is_alive]
         has_free = self._has_free_chunk()
         if has_free:
-            self._ask_at = 0.0
+            self._chunks.ask_again()
         self.may_get_rows = not is_idle or has_free or not all(one.is_idle for one in others)
         self._looked = now
 
@@ -228,6 +204,9 @@ class SharedJournal(Journal):
             hint=f"voicecli broadcast join {self.broadcast.id} works on it again.",
         )
 
+    def guarded(self) -> HangGuard:
+        return HangGuard(self._db)
+
     def reconnect(self) -> None:
         """Connect anew. When this returns, every write of the old connection has taken place or never will.
         Raises StoreUnreachable, and InUse where others have ended this worker."""
@@ -242,9 +221,7 @@ class SharedJournal(Journal):
         self._read_limit()
         query = "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker = ?"
         for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker.id)):
-            if chunk not in self._chunks:  # the answer to its taking was lost
-                self._chunks.add(chunk)
-                self._unread.append(chunk)
+            self._chunks.add(chunk)  # one of which the answer to its taking was lost, too
 
     def hide(self, *, if_untouched: bool = False) -> bool:
         with self.store.transaction() as transaction:

@@ -15,12 +15,12 @@ from typing import Any
 from voicecli import clock
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.platforms import locks, private_files
-from voicecli.store import engine
 from voicecli.store.engine import (
     LOCK_PATIENCE,
     SHORT_PATIENCE,
     Purpose,
     StatementResult,
+    Store,
     Transaction,
     reason_of,
 )
@@ -34,7 +34,7 @@ SYNCHRONOUS = "FULL"  # a commit is on the disk when it returns
 CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
 
 
-class SqliteStore(engine.Store):
+class SqliteStore(Store):
     """The open file. Raises ConfigurationError for one that can't be used, and for one
     that a newer voicecli has made or migrated, unless ``accept_newer``: a listener that was running before
     goes on, since migrations only add.
@@ -353,5 +353,3 @@ _DAMAGED_HINT = (
     "voicecli doctor checks it. If it is moved away, a new one is made; sqlite3's .recover may save "
     "what is in it."
 )
-
-Store = SqliteStore  # until all other rooms open it with open_store

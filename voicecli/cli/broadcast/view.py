@@ -99,7 +99,10 @@ class BroadcastView:
         except StoreFailed as failed:
             untouched, error = False, error or failed
         broadcast = self._journal.broadcast
-        todo = [] if untouched else list(commands(self._program, broadcast, counts, waits=waits))
+        ended_alone = interrupted or not isinstance(error, Interrupted | OutOfTime | type(None))
+        others_go_on = ended_alone and counts.left > 0 and self._journal.has_others
+        found = commands(self._program, broadcast, counts, waits=waits, running=others_go_on)
+        todo = [] if untouched else list(found)
         data = {
             "record": "summary",
             **with_former_names("broadcast", {"broadcastId": self._id}),
@@ -109,7 +112,9 @@ class BroadcastView:
         lines = [*summary_lines(counts), *in_lines(todo)]
         self._output.report(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
         how = self.resume_hint
-        if untouched:
+        if others_go_on:
+            how = f"Others go on. To help them again: {self._program} broadcast join {self._id}"
+        elif untouched:
             how = "Nobody was called: the same command can be run again."
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
