@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from conftest import RunningSandbox
+from conftest import RunningSandbox, failing
 from engine_world import call_request, number
 from team_world import TeamWorld
 
@@ -17,13 +17,15 @@ from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.report_recording import record_reports_if_idle
-from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreUnreachable
+from voicecli.broadcast.shared_pace import SharedPace
+from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreBusy, StoreUnreachable
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import broadcasts, hang_guard, workers
+from voicecli.store import attempts, broadcasts, hang_guard, workers
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
+from voicecli.store.read_positions import last_event_number
 
 ROWS = 150
 
@@ -207,3 +209,43 @@ def test_a_write_whose_answer_was_lost_calls_nobody_twice_and_leaves_nobody_out(
     assert world.states == {RowState.ACCEPTED: 100}
     assert world.store.read_number("SELECT count(*) FROM calls WHERE state = 'accepted'") == 100
     assert world.store.read_number("SELECT count(*) FROM calls") == 100
+
+
+def test_nobody_is_left_out_where_the_pace_can_not_be_read(
+    world: TeamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(world, 20)
+    take, takes = SharedPace.take, 0
+
+    def cut(pace: SharedPace) -> float | None:
+        nonlocal takes
+        takes += 1
+        if takes % 7 == 3:
+            raise StoreUnreachable("The connection broke.")
+        return take(pace)
+
+    monkeypatch.setattr(SharedPace, "take", cut)
+    engine = world.run(Policy(concurrency=4))
+    assert engine.ended_by is None
+    assert world.calls == {number(index): 1 for index in range(20)}
+
+
+def test_a_write_that_took_place_is_not_undone_since_reports_can_not_be_read_again(
+    world: TeamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(world, 1)
+    row = world.journal.rows_to_call()()
+    assert row is not None
+    sending = row._replace(state=RowState.SENDING, attempts=1)
+    leaving = Attempts(world.store, world.journal.broadcast.account).row(call_request(row, "m-1"))
+    [attempt] = world.journal.write([(row, sending)], new_attempts=[leaving])
+    world.report(row.line, "COMPLETED")  # before the answer
+    newest = last_event_number(world.store)
+    accepted = sending._replace(state=RowState.ACCEPTED, session=f"s-{row.line}")
+    answer = (attempt, AttemptState.ACCEPTED, accepted.session)
+    with monkeypatch.context() as patch:
+        patch.setattr(attempts, "read_outcomes_again", failing(max, StoreBusy("It is held."), at=1))
+        world.journal.write([(sending, accepted)], seen=newest, answers=[answer])
+    assert world.journal.seen == newest
+    world.journal.attend(is_idle=False)
+    assert world.journal.seen == newest - 1

@@ -8,6 +8,7 @@ from conftest import RunningSandbox
 from engine_world import World, number
 
 from voicecli.broadcast.queue import Queue
+from voicecli.errors import StoreUnreachable
 from voicecli.store.broadcasts import BroadcastRow, RowState
 
 MANY = 3_000
@@ -78,3 +79,27 @@ def test_one_that_wakes_too_early_since_the_clock_was_set_back_is_not_forgotten(
     assert queue.next(EVERY - 1) is None
     assert queue.waiting
     assert queue.next(EVERY) == row
+
+
+def test_nobody_is_left_out_whose_row_could_not_be_read(world: World) -> None:
+    listed, due, held = plan_busy_ones(world, 3)
+    fails = False
+
+    def current(line: int) -> BroadcastRow | None:
+        nonlocal fails
+        if fails := not fails:
+            raise StoreUnreachable("The connection broke.")
+        return world.journal.row(line)
+
+    queue = Queue(world.journal, 0, current)
+    queue.retry(due)
+    queue.hold(held, PARIS)
+    queue.release(lambda zones: True)
+    found = set()
+    for _ in range(5):  # each is in the list, too
+        with pytest.raises(StoreUnreachable):
+            queue.next(EVERY)
+        row = queue.next(EVERY)
+        assert row is not None
+        found.add(row.line)
+    assert found == {listed.line, due.line, held.line}

@@ -281,25 +281,31 @@ class Engine:
                 if self._is_idle and not leaving:
                     self._journal.attend(is_idle=True)
                 return
-            if row.attempts and self._writes.row(row.line) != row:
-                continue  # a report has come since it was read, or it is there twice
-            if self._is_not_called_now(row):
-                continue
-            if (left := self._writes.calls_left) is not None and left <= 0:
-                self.ended_by = OutOfTime(f"--max-calls {self._policy.max_calls} was reached.")
-                return
-            pause = self._not_before - time.monotonic()
-            if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
-                self._next_row, self._pause = row, min(pause, LOOK_EVERY)
-                return
             try:
-                flight = self._claim(row)
-            except StoreBusy:
+                can_go_on = self._claim_row(row, leaving)
+            except StoreFailed:
                 self._queue.put_first(row)
                 raise
-            if flight is not None:
-                leaving.append(flight)
+            if not can_go_on:
+                return
         self._pause = 0.0
+
+    def _claim_row(self, row: BroadcastRow, leaving: list[InFlight]) -> bool:
+        """Append its request, unless it is not called now or at all; False where nobody can be called now."""
+        if row.attempts and self._writes.row(row.line) != row:
+            return True  # a report has come since it was read, or it is there twice
+        if self._is_not_called_now(row):
+            return True
+        if (left := self._writes.calls_left) is not None and left <= 0:
+            self.ended_by = OutOfTime(f"--max-calls {self._policy.max_calls} was reached.")
+            return False
+        pause = self._not_before - time.monotonic()
+        if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
+            self._next_row, self._pause = row, min(pause, LOOK_EVERY)
+            return False
+        if (flight := self._claim(row)) is not None:
+            leaving.append(flight)
+        return True
 
     def _is_not_called_now(self, row: BroadcastRow) -> bool:
         """Whether a row is not called at all, or is put off."""

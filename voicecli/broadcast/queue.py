@@ -29,16 +29,19 @@ class Queue:
         """The row to be called next, at this moment (microseconds since 1970); None while there is none."""
         if self._put_back:
             return self._put_back.popleft()
-        while self._released or (self._due and self._due[0][0] <= now):
-            line = self._released.popleft() if self._released else heapq.heappop(self._due)[1]
-            if (row := self._if_due(line, now)) is not None:
-                return row
-        while (read := self._next_listed()) is not None:
-            if read.attempts == 0:
+        while True:
+            while self._released or (self._due and self._due[0][0] <= now):
+                # It stays in here until it is known what becomes of it: the store may be away.
+                row = self._if_due(self._released[0] if self._released else self._due[0][1], now)
+                if self._released:
+                    self._released.popleft()
+                else:
+                    heapq.heappop(self._due)
+                if row is not None:
+                    return row
+            if (read := self._next_listed()) is None or read.attempts == 0:
                 return read
-            if (row := self._if_due(read.line, now)) is not None:
-                return row
-        return None
+            self._released.append(read.line)
 
     def _if_due(self, line: int, now: int) -> BroadcastRow | None:
         """The row, if it is to be called by now: a report may have settled it, it may be in here twice, and

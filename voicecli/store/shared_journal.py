@@ -45,6 +45,7 @@ class SharedJournal(Journal):
         self._is_idle = False
         self._is_cut = False  # nobody knows whether the last statement took place
         self._accepted: list[str] = []  # sessions of the last write, whose summaries may have come meanwhile
+        self._first_summary = 0  # the event from which on reports are to be read again; 0: none
         self.has_others = self.may_get_rows = True
         self._read_limit()
 
@@ -163,6 +164,7 @@ class SharedJournal(Journal):
         now = time.monotonic()
         if is_idle == self._is_idle and now < self._looked + (0.0 if is_idle else LOOK_EVERY):
             return
+        self._read_again()
         if is_idle != self._is_idle or now >= self._renewed + workers.RENEW_EVERY:
             with self.store.transaction(concurrent=True) as transaction:
                 self._renew(transaction, is_idle=is_idle)
@@ -243,8 +245,8 @@ class SharedJournal(Journal):
             self._end()
 
     def _end(self) -> None:
-        if first := stored_attempts.first_summary_of(self.store, self._accepted):
-            self._read_again(first)
+        self._came_early(stored_attempts.first_summary_of(self.store, self._accepted))
+        self._read_again()
         with self.store.transaction(concurrent=True) as transaction:
             lock = "SELECT 1 FROM workers WHERE id = ? AND epoch = ? FOR UPDATE"
             if transaction(lock, (self._worker.id, self._epoch)).rows:
@@ -286,8 +288,9 @@ class SharedJournal(Journal):
         self._seen = self._seen if seen is None else seen
         if self.calls_left is not None:
             self.calls_left -= calls
-        if first:
-            self._read_again(first)
+        self._came_early(first)
+        with suppress(StoreFailed):  # this write has taken place: that is tried again by ``attend``
+            self._read_again()
         return numbers or ()
 
     def _keep_answers(self, answers: Sequence[stored_attempts.Answer]) -> None:
@@ -297,13 +300,20 @@ class SharedJournal(Journal):
             for statement, rows in stored_attempts.statements_for(answers):
                 transaction.execute_many(statement, rows)
 
-    def _read_again(self, first: int) -> None:
-        """Summaries were quicker than the answers that tell whose they are: they are to be read again."""
+    def _came_early(self, first: int) -> None:
+        """Summaries were quicker than the answers that tell whose they are: they are to be read again, from
+        this event on, if there is any."""
+        if first:
+            self._first_summary = min(first, self._first_summary or first)
+
+    def _read_again(self) -> None:
+        if not (first := self._first_summary):
+            return
         with self.store.transaction(concurrent=True) as transaction:
             stored_attempts.read_outcomes_again(transaction, first)
             earlier = "UPDATE workers SET seen = ? WHERE id = ? AND seen > ?"
             transaction(earlier, (first - 1, self._worker.id, first - 1))
-        self._seen = min(self._seen, first - 1)
+        self._seen, self._first_summary = min(self._seen, first - 1), 0
 
     def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         if self._is_cut:
