@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from broadcast_machine import LIMITED, PREFIXES, SILENT, Machine, kill, loses_its_answer, numbers
-from conftest import DEADLINE, Finished, RunningSandbox, wait_until, wait_until_none
+from broadcast_machine import LIMITED, PREFIXES, SILENT, Machine, ended, kill, loses_its_answer, numbers
+from conftest import Finished, RunningSandbox, wait_until, wait_until_none
 from running_listener import listening, public_access, registering
 from soak import share_of
 
@@ -42,8 +42,7 @@ class Run:
                     self.kills += 1
                     self._killed(before)
                     return None
-            out, err = process.communicate(timeout=2 * DEADLINE)
-            return Finished(process.returncode, out, err)
+            return ended(process)
 
     def _wait_for_the_moment(self, before: int, poll: Callable[[], int | None]) -> None:
         if self.dice.random() < 0.4:

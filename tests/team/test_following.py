@@ -143,4 +143,4 @@ async def test_an_event_loop_goes_on_while_a_database_stands_still(
                 await asyncio.sleep(0.01)
             with pytest.raises(StoreUnreachable):
                 reading.result()
-        assert turns > 10
+        assert turns > 2  # few on a busy machine; a loop that waits makes one

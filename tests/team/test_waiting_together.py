@@ -14,6 +14,7 @@ from placed_calls import ASK, SAY
 from running_listener import InThread, RunningListener, listening, public_access, registering, told, webhooks
 
 from voicecli.broadcast import engine
+from voicecli.calling import waiting
 from voicecli.listener import team_listeners
 from voicecli.platforms.identity import user_at_host
 from voicecli.store import following
@@ -108,12 +109,12 @@ def test_where_the_listener_ends_another_machine_takes_over_and_tells_the_gap(
     machines: Machines, own_sandbox: RunningSandbox
 ) -> None:
     with listens(machines("a")) as listener:
-        waiting = call_under_way(machines("b"), NO_ANSWER, "Hello", "--wait")
-        with waiting:
-            told(waiting, "accepted session")  # type: ignore[arg-type]
+        caller = call_under_way(machines("b"), NO_ANSWER, "Hello", "--wait")
+        with caller:
+            told(caller, "accepted session")  # type: ignore[arg-type]
             listener.stop()
-            out, said = waiting.communicate(DEADLINE)
-    assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n")
+            out, said = caller.communicate(DEADLINE)
+    assert (caller.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n")
     assert "The voicecli listen that received what 8x8 reports has ended." in said
     assert "s nobody received what 8x8 reports" in said
     assert webhooks(own_sandbox) == {}
@@ -127,30 +128,30 @@ def test_where_the_listener_is_killed_another_machine_takes_over_once_its_lease_
     one, other = machines("a"), machines("b")
     with (
         listens(one, in_thread=False) as listener,
-        call_under_way(other, NO_ANSWER, "Hello", "--wait") as waiting,
+        call_under_way(other, NO_ANSWER, "Hello", "--wait") as caller,
         open_store(other.place) as store,
     ):
-        told(waiting, "accepted session")  # type: ignore[arg-type]
+        told(caller, "accepted session")  # type: ignore[arg-type]
         listener.process.kill()
         store.execute_many("UPDATE listeners SET lease_until = ? WHERE lease_until > ?", [(1, 1)])
-        assert "has ended" in told(waiting, "Ready: listening")  # type: ignore[arg-type]
-        assert "nobody received what 8x8 reports" in told(waiting, "some of it may be lost")  # type: ignore[arg-type]
+        assert "has ended" in told(caller, "Ready: listening")  # type: ignore[arg-type]
+        assert "nobody received what 8x8 reports" in told(caller, "some of it may be lost")  # type: ignore[arg-type]
         assert set(webhooks(own_sandbox)) == {"VSS", "VCS", "VCA"}
-        waiting.send_signal(signal.SIGINT)
-        waiting.wait(DEADLINE)
+        caller.send_signal(signal.SIGINT)
+        caller.wait(DEADLINE)
     assert webhooks(own_sandbox) == {}
 
 
 def test_who_waits_goes_on_while_the_database_is_away(machines: Machines) -> None:
     """The listener keeps what comes meanwhile."""
     one, other = machines("a"), machines("b")
-    with listens(one), call_under_way(other, NO_ANSWER, "Hello", "--wait") as waiting:
-        told(waiting, "dialling")  # type: ignore[arg-type]
+    with listens(one), call_under_way(other, NO_ANSWER, "Hello", "--wait") as caller:
+        told(caller, "dialling")  # type: ignore[arg-type]
         other.cut_off()
-        said = told(waiting, "Waiting goes on.")  # type: ignore[arg-type]
+        said = told(caller, "Waiting goes on.")  # type: ignore[arg-type]
         other.come_back()
-        out, said = waiting.communicate(DEADLINE)
-    assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n")
+        out, said = caller.communicate(DEADLINE)
+    assert (caller.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n")
     assert "Waiting goes on." not in said
     assert "The store can be read again." in said
 
@@ -159,13 +160,32 @@ def test_who_waits_goes_on_while_the_database_is_away(machines: Machines) -> Non
 @pytest.mark.usefixtures("short_seconds")
 def test_who_waits_for_longer_than_it_may_does_not_know_the_outcome(machines: Machines) -> None:
     one, other = machines("a"), machines("b")
-    with listens(one), call_under_way(other, NO_ANSWER, "Hello", "--wait", "--timeout", "3s") as waiting:
-        told(waiting, "dialling")  # type: ignore[arg-type]
+    with listens(one), call_under_way(other, NO_ANSWER, "Hello", "--wait", "--timeout", "3s") as caller:
+        told(caller, "dialling")  # type: ignore[arg-type]
         other.cut_off()
-        out, said = waiting.communicate(DEADLINE)
+        out, said = caller.communicate(DEADLINE)
         other.come_back()
-    assert (waiting.returncode, out) == (8, f"{NO_ANSWER}: no summary came in time\n")
+    assert (caller.returncode, out) == (8, f"{NO_ANSWER}: no summary came in time\n")
     assert said.count("Waiting goes on.") == 1
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("short_seconds")
+def test_an_alert_reaches_all_while_the_database_is_away(
+    machines: Machines, own_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can confirm then: they are told, and the patience with the database is spent once."""
+    monkeypatch.setattr(waiting, "PATIENCE", 0.2)
+    one, other = machines("a"), machines("b")
+    people = (NO_ANSWER, NUMBER, BUSY)
+    options = ("Press 1", "--confirm", "1", "--until-confirmed", "--tell-anyway", "--timeout", "5s")
+    with listens(one), call_under_way(other, *people, *options) as alert:
+        told(alert, "dialling")  # type: ignore[arg-type]
+        other.cut_off()
+        _, said = alert.communicate(DEADLINE)
+        other.come_back()
+    assert said.count("is called without the question") == 2
+    assert len(own_sandbox.sandbox.requested) == 3
 
 
 @pytest.mark.soak

@@ -59,7 +59,8 @@ def reopen_broadcast(
             options = options._replace(max_calls=_calls_left(journal))
         for state in retry:
             journal.plan_rows_again(state)
-        kept = {name: value for name, value in (changes or {}).items() if name != "max_calls"}
+        as_kept = options._asdict()
+        kept = {name: as_kept[name] for name in changes or {} if name != "max_calls"}
         journal.keep_options({**broadcast.options, **kept})
         journal.reserve()
         stack.pop_all()

@@ -64,7 +64,7 @@ class OutcomeWaiter:
         self._trouble = trouble
         self._missed = missed
         self._called: set[str] = set()  # or tried to, by clientRequestId
-        self._is_away = False  # the database, when it was read last
+        self._away_since: float | None = None  # monotonic: the database, when it was read last
 
     async def results(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """The result of each call as soon as it is known; it is in the ledger first, for an interrupt. Raises
@@ -203,7 +203,7 @@ class OutcomeWaiter:
             while not sending.done():
                 await asyncio.wait({sending}, timeout=LOOK_EVERY if earlier else None)
                 with suppress(StoreFailed), self._store.short_patience():  # the look after it tells of that
-                    await self._look(() if self._is_away else earlier)
+                    await self._look(() if self._away_since is not None else earlier)
                 if _confirmed(earlier):
                     placer.stop()
         except asyncio.CancelledError:
@@ -251,18 +251,19 @@ class OutcomeWaiter:
         except StoreFailed as error:
             if not is_store_unreachable(error):
                 raise
-            self._is_away = True
+            self._away_since = time.monotonic()
             self._on_event(StoreAway(error))
 
     def _is_still_away(self) -> bool:
-        if self._is_away and self._follower.is_back():
-            self._is_away = False
+        if self._away_since is not None and self._follower.is_back():
+            self._away_since = None
             self._on_event(StoreBack())
-        return self._is_away
+        return self._away_since is not None
 
     async def _until_reachable(self) -> None:
-        """Give a database that was away when it was read last some time to come back."""
-        end = time.monotonic() + PATIENCE
+        """Give a database that was away when it was read last some time to come back: once, and not for each
+        call."""
+        end = (self._away_since or 0.0) + PATIENCE
         while self._is_still_away() and time.monotonic() < end:
             await self._follower.changed()
 

@@ -109,8 +109,9 @@ class SharedListener:
         return self._receiver
 
     async def look_again(self) -> EventReceiver:
-        """Who gets VCAs by what 8x8 says now, or, where it can't be asked, by what was known before. Where
-        the listener that was relied upon has ended, this process first has TAKE_OVER to become one, once."""
+        """Who gets VCAs by what 8x8 and the store say now, or, where one can't be asked, by what was known
+        before. Where the listener that was relied upon has ended, this process first has TAKE_OVER to become
+        one, once."""
         end = time.monotonic() + TAKE_OVER
         while not self._has_listener() and not self._takeover_failed:
             self._takeover_failed = time.monotonic() > end
@@ -120,9 +121,9 @@ class SharedListener:
         try:
             watch = None if self._service is None else self._service.webhook_watch
             webhooks = await (in_daemon_thread(ask) if watch is None else watch.in_turn(ask))
+            return await self._found(webhooks)
         except VoicecliError:
             return known
-        return await self._found(webhooks)
 
     def missed(self, since: float) -> float:
         """For how many seconds nobody received what 8x8 reported, in the gaps that ended after that moment
