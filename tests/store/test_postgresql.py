@@ -19,6 +19,7 @@ from postgresql_server import running
 from shared_postgresql import KEY, SharedServer
 from store_writes import ACCOUNT, ONCE, TABLES, WEBHOOK_TABLES, WRITES, event, fill, message
 
+from voicecli.clock import ClockJumps
 from voicecli.errors import (
     ConfigurationError,
     PlacedBefore,
@@ -459,3 +460,14 @@ def test_it_is_the_server_s_time(place: StorePlace, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(postgresql_clock, "now", lambda: now() + HOUR)
         monkeypatch.setattr(postgresql_clock, "FRESH_FOR", 0)
         assert 0 <= store.now() - server < HOUR / 60
+
+
+def test_after_a_jump_of_our_clock_the_databases_is_not_known_until_it_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = postgresql_clock.ServerClock()
+    clock.saw(0)
+    assert clock.is_known
+    monkeypatch.setattr(clock, "_jumps", ClockJumps(iter((0.0, HOUR, HOUR)).__next__, lambda: 0.0))
+    assert not clock.is_known
+    assert not clock.is_known  # where it could not be read, say

@@ -22,7 +22,9 @@ class ServerClock:
     @property
     def is_known(self) -> bool:
         """Whether it was seen of late, and our own clock has only gone on since then."""
-        return time.monotonic() - self._seen_at < FRESH_FOR and abs(self._jumps.seconds()) < _JUMP
+        if abs(self._jumps.seconds()) >= _JUMP:
+            self._seen_at = float("-inf")  # until it is seen again
+        return time.monotonic() - self._seen_at < FRESH_FOR
 
     def saw(self, microseconds: int) -> None:
         """It said that just now."""
