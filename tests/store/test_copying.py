@@ -13,7 +13,7 @@ from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import InUse, PlacedBefore, StoreFailed
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import broadcasts, former_keys, keys, runs, sealing, unsubscribed
+from voicecli.store import attempt_outcomes, broadcasts, former_keys, keys, runs, sealing, unsubscribed
 from voicecli.store.attempts import Attempts, attempts_where, sealed_flow
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcast_rows import read_rows
@@ -212,15 +212,33 @@ def test_whom_somebody_allowed_since_stays_allowed(own: SqliteStore, shared: Sto
     assert unsubscribed.numbers(shared) == {NUMBER}
 
 
-def test_whom_a_summary_is_about_may_become_known_there(own: SqliteStore, shared: Store) -> None:
+@pytest.mark.parametrize("is_called_before", [False, True])
+def test_whom_a_summary_is_about_may_become_known_there(
+    own: SqliteStore, shared: Store, is_called_before: bool
+) -> None:
     summary = event("VSS", "UNSUBSCRIBED_CONTACT", "s-1", number="", clientRequestId="m-9")
     keep(own.folder, {**summary, "payload": {**summary["payload"], "destination": "", "legs": []}})
     keep(own.folder, event("VCS", "CALL_CONNECTED", "s-2"))
     unsubscribed.update(own)
     keep_in(shared, event("VCS", "CALL_CONNECTED", "s-3"))  # so that numbers are others there
+    if is_called_before:
+        Attempts(shared, ACCOUNT).begin(message(message_id="m-9"))
+        copy_store(own, shared)
+    else:
+        copy_store(own, shared)
+        assert unsubscribed.numbers(shared) == set()
+        Attempts(shared, ACCOUNT).begin(message(message_id="m-9"))
+    assert unsubscribed.numbers(shared) == {NUMBER}
+
+
+def test_who_unsubscribes_as_a_copy_begins_is_not_called_from_there(
+    own: SqliteStore, shared: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def come_now(_: Store) -> None:
+        keep(own.folder, event("VSS", "COMPLETED_UNSUBSCRIBED", "s-1", number=NUMBER))
+
+    monkeypatch.setattr(attempt_outcomes, "update_outcomes", come_now)
     copy_store(own, shared)
-    assert unsubscribed.numbers(shared) == set()
-    Attempts(shared, ACCOUNT).begin(message(message_id="m-9"))
     assert unsubscribed.numbers(shared) == {NUMBER}
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _READER = "unsubscribed"  # in seen_events
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
+_IS_WAITING = "destination > 'event ' AND destination < 'event!'"  # it begins with the former
 _INSERT = "INSERT INTO unsubscribed VALUES (?, ?, ?) ON CONFLICT (destination) DO NOTHING"
 _DELETE = "DELETE FROM unsubscribed WHERE destination = ?"
 
@@ -55,6 +56,15 @@ def first_unsubscribed(store: Store, people: Iterable[str]) -> str | None:
     if why is not None:
         raise why
     return None
+
+
+def unsettled_sessions(store: Store) -> set[str]:
+    """Those whose summaries ``update`` has not read yet, or of which it is not known whom they are about."""
+    query = (
+        f"SELECT session FROM unsubscribed WHERE {_IS_WAITING}"  # noqa: S608
+        " UNION SELECT session FROM events WHERE type = 'VSS' AND id > ?"
+    )
+    return {session for (session,) in store.rows(query, (read_position(store, _READER),))}
 
 
 def add(store: Store, number: str, *, since: int, session: str) -> None:
@@ -126,10 +136,7 @@ def _summaries(store: Store, seen: int, newest: int) -> list[_Summary]:
 def _new_or_waiting(store: Store, seen: int, newest: int) -> Iterator[_Summary]:
     # Each part is found by an index; PostgreSQL would read all events for an OR of both.
     which = f"type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}') > 0"
-    waiting = (
-        "SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed"
-        " WHERE destination > 'event ' AND destination < 'event!'"  # all that begin with the former
-    )
+    waiting = f"SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed WHERE {_IS_WAITING}"  # noqa: S608
     query = (
         f"SELECT id, received, body FROM events WHERE id > ? AND id <= ? AND {which} UNION ALL"  # noqa: S608
         f" SELECT id, received, body FROM events WHERE id IN ({waiting}) AND id <= ? AND {which} ORDER BY id"

@@ -54,6 +54,10 @@ class CopyingEvents(Copying):
     """They get new numbers, in the same order. Whom they unsubscribe is read at once, and those apart whom
     somebody has allowed again since."""
 
+    def __init__(self, source: Store, target: Store) -> None:
+        super().__init__(EVENTS, source, target)
+        self._unsettled = unsubscribed.unsettled_sessions(source)
+
     def insert(self, transaction: Transaction, rows: Sequence[Row]) -> None:
         unsubscribed.update_within(self.target, transaction)
         count = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
@@ -64,7 +68,7 @@ class CopyingEvents(Copying):
         transaction.execute_many(insert, [(first + place, *row) for place, row in enumerate(rows)])
         exists = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"
         for person in unsubscribed.update_within(self.target, transaction):
-            if not self.source.read_number(exists, person[:1]):
+            if person[2] not in self._unsettled and not self.source.read_number(exists, person[:1]):
                 delete = "DELETE FROM unsubscribed WHERE destination = ? AND since = ? AND session = ?"
                 transaction(delete, person)
 

@@ -42,7 +42,7 @@ def unfinished_broadcasts(source: Store) -> list[str]:
 def _copy(source: Store, target: Store, notify: Notify) -> list[Copied]:
     name = keep_former_key(target, source.secret("once"))
     urls = Copying(contents.FORMER_URLS, source, target)
-    events = contents.CopyingEvents(contents.EVENTS, source, target)
+    events = contents.CopyingEvents(source, target)
     runs = contents.CopyingRuns(source, target)
     webhooks = Copying(contents.WEBHOOKS, source, target)
     done = [_all(urls, notify), copy_people(source, target, name), _all(events, notify), _all(runs, notify)]
