@@ -122,7 +122,8 @@ def busy(folder: Path, team: Team, rounds: int) -> bool:
 
 def pace(folder: Path, team: Team, _rounds: int) -> bool:
     with sandbox(folder) as local:
-        moments = race(folder, local, RATE * 30, team=team, workers=4, rate=RATE).moments
+        moments = race(folder, local, RATE * 40, team=team, workers=4, rate=RATE).moments
+    moments = moments[len(moments) // 4 :]  # all four are at work
     rate = (len(moments) - 1) / (moments[-1] - moments[0])
     most = max(sum(start <= moment < start + 1 for moment in moments) for start in moments)
     low, high = RATE * (1 - RATE_TOLERANCE), RATE * (1 + RATE_TOLERANCE)
