@@ -79,10 +79,11 @@ class Template:
         texts = list(self._texts)
         for index, place in enumerate(places):
             if place.is_spelled:
-                before, after = texts[index], texts[index + 1]
-                is_last = index + 1 == len(places)
-                pause, end = pause_after(after if after or is_last else "x")
-                texts[index : index + 2] = before + blank_before(before), pause + after[end:]
+                before, after = texts[index : index + 2]
+                last = index == len(places) - 1
+                blank = blank_before(before or ("x" if index else ""))  # another value stands there
+                pause, end = pause_after(after or ("" if last else "x"))
+                texts[index : index + 2] = before + blank, pause + after[end:]
         form = "%s".join(text.replace("%", "%%") for text in texts)
         if any(place.is_spelled for place in places):
             return lambda values: form % tuple([place.value(values) for place in places])

@@ -9,6 +9,7 @@ from pathlib import Path
 TOPICS = (
     "calls",
     "lists",
+    "texts",
     "alerts",
     "listening",
     "service",
