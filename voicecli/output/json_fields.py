@@ -5,21 +5,21 @@ from collections.abc import Mapping
 
 _CALL = (
     "sessionId sessionStatus destination clientRequestId clientActionId callFlowRequestId validUntil outcome "
-    "bridge words secondsWithoutReports digits confirmed exitCode error"
+    "bridge words secondsWithoutReports digits result answers confirmed exitCode error"
 )
 _COUNTS = (
-    "total accepted refused unknown skipped inFlight retrying left outcomes confirmed errors.errorMsg "
-    "errors.calls"
+    "total accepted refused unknown skipped inFlight retrying left outcomes results confirmed "
+    "errors.errorMsg errors.calls"
 )
 _BROADCAST = "broadcastId startTime state list shard"
-_ROW = "line destination status attempts sessionId outcome bridge digits callDuration reason"
+_ROW = "line destination status attempts sessionId outcome bridge digits result answers callDuration reason"
 _EVENT = (
     "record id received type sessionId source destination outcome bridge digits asrCaptured words reply "
     "remarks times payload"
 )
 _SESSION = (
     "record sessionId clientRequestId placedBy startTime source destination status sessionStatus outcome "
-    "bridge callDuration mos digits captures errorCode errorMsg words"
+    "bridge callDuration mos digits result answers captures errorCode errorMsg words"
 )
 _ANSWER = "url tokenSent statusCode milliseconds reply problem"
 
