@@ -12,6 +12,7 @@ from voicecli.broadcast.result_filter import ResultFilter
 from voicecli.errors import InvalidInput
 from voicecli.output import table_files
 from voicecli.output.table_files import Sheet, csv_pieces, write_workbook
+from voicecli.sessions.key_names import KeyNames
 from voicecli.store.broadcasts import BroadcastRow, RowState
 
 HOSTILE = ("=1+1", "+33199001234", "https://example.com", "{=1}", "0042", "a\x07\u202eb", "_x0041_", " ")
@@ -56,7 +57,9 @@ MAILBOX = NOBODY._replace(outcome="COMPLETED")
 PRESSED = NOBODY._replace(outcome=None, digits="1")
 STOPPED = NOBODY._replace(outcome="COMPLETED_UNSUBSCRIBED", digits="9")
 SKIPPED = NOBODY._replace(state=RowState.SKIPPED, outcome=None)
-ALL = (NOBODY, MAILBOX, PRESSED, STOPPED, SKIPPED)
+RESCHEDULE = NOBODY._replace(outcome="COMPLETED", digits="2")
+KEYS = KeyNames.parse("1=confirmed,2=reschedule,9=stop", "confirmed")
+ALL = (NOBODY, MAILBOX, PRESSED, STOPPED, RESCHEDULE, SKIPPED)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +67,13 @@ ALL = (NOBODY, MAILBOX, PRESSED, STOPPED, SKIPPED)
     [
         (ResultFilter(), ALL),
         (ResultFilter(not_reached=True), (NOBODY, SKIPPED)),
-        (ResultFilter(confirmed=True, confirming=("1",)), (PRESSED,)),
-        (ResultFilter(confirmed=False, confirming=("1",)), (NOBODY, MAILBOX, STOPPED, SKIPPED)),
-        (ResultFilter(confirmed=False, confirming=("1",), statuses={"COMPLETED"}), (MAILBOX,)),
+        (ResultFilter(confirmed=True, keys=KEYS), (PRESSED,)),
+        (ResultFilter(confirmed=False, keys=KEYS), (NOBODY, MAILBOX, STOPPED, RESCHEDULE, SKIPPED)),
+        (ResultFilter(confirmed=False, keys=KEYS, statuses={"COMPLETED"}), (MAILBOX, RESCHEDULE)),
+        (ResultFilter(results={"stop", "reschedule"}, keys=KEYS), (STOPPED, RESCHEDULE)),
+        (ResultFilter(results={"stop"}, keys=KEYS, statuses={"COMPLETED"}), ()),
         (ResultFilter(statuses={"skipped", "NO_ANSWER"}, not_reached=True), (NOBODY, SKIPPED)),
-        (ResultFilter(confirmed=True, confirming=("1",), not_reached=True), ()),
+        (ResultFilter(confirmed=True, keys=KEYS, not_reached=True), ()),
     ],
 )
 def test_a_row_is_shown_where_all_that_is_asked_for_holds(

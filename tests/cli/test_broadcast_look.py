@@ -21,7 +21,7 @@ from test_terminal import on_terminal, plain
 
 from voicecli.platforms.locks import is_held
 
-OWN = "line,destination,status,outcome,bridge,digits,duration,attempts,session,reason"
+OWN = "line,destination,status,outcome,bridge,digits,result,answers,duration,attempts,session,reason"
 FAR = ("--rate", "1/h")  # the second call is an hour away
 
 
@@ -275,7 +275,7 @@ def test_on_a_terminal_what_differs_is_shown_as_far_as_there_is_room(broadcast: 
     numbers = [f"+331990012{place:02}" for place in range(len(names))]
     rows = "".join(f"{number},{name},Köln,{name}\n" for number, name in zip(numbers, names, strict=True))
     of = broadcast.identifier(write("p.csv", f"phone,Full name,city,note\n{rows}"), "Hi", "--yes")
-    env = broadcast.environment
+    env = {name: value for name, value in broadcast.environment.items() if name != "COLUMNS"}
 
     def look(columns: int, *options: str) -> list[str]:
         arguments = ["broadcast", "results", of, *options]
@@ -284,9 +284,9 @@ def test_on_a_terminal_what_differs_is_shown_as_far_as_there_is_room(broadcast: 
         assert all(number in "".join(lines) for number in numbers)
         return lines
 
-    assert look(40)[0].split() == ["Full", "name", "destination"]
+    assert look(40)[0].split() == ["line", "Full", "name", "destination"]
     assert look(200)[0].split() == ["line", "Full", "name", "destination", "session"]
-    assert look(80, "--show", "city,NOTE")[0].split() == ["line", "note", "destination"]
+    assert look(80, "--show", "city,NOTE")[0].split() == ["line", "note", "destination", "session"]
     assert look(60, "--show", "")[0].split() == ["line", "destination", "session"]
     assert "city Köln" in "".join(look(200, "--show", "city"))
     refused = broadcast("results", of, "--show", "nane")
@@ -297,7 +297,18 @@ def test_a_pipe_gets_all_columns_and_a_heading_if_asked(broadcast: Broadcast) ->
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
     heading, row = broadcast("results", of, "--header").out.splitlines()
     assert heading.split() == [
-        *("line", "name", "destination", "status", "outcome", "digits", "attempts", "session", "reason"),
+        *(
+            "line",
+            "name",
+            "destination",
+            "status",
+            "outcome",
+            "result",
+            "digits",
+            "attempts",
+            "session",
+            "reason",
+        ),
     ]
     assert row == broadcast("results", of).out.rstrip("\n")
     assert [row.index(text) == heading.index(name) for text, name in ((ANN, "dest"), ("N0", "name"))]
@@ -343,7 +354,7 @@ def test_rows_of_a_list_that_was_edited_are_found_by_their_numbers(broadcast: Br
 
 def test_who_confirmed_can_be_asked_only_where_somebody_was_asked(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
-    for options in (["--confirmed"], ["--unconfirmed"], ["--confirmed", "--unconfirmed"]):
+    for options in (["--confirmed"], ["--unconfirmed"], ["--confirmed", "--unconfirmed"], ["--result", "x"]):
         done = broadcast("results", of, *options)
         assert (done.code, done.out) == (2, "")
     assert broadcast("results", of, "--not-reached", "--json").json["destination"] == ANN

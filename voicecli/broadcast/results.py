@@ -13,6 +13,7 @@ from voicecli.broadcast.moved_rows import MovedRows
 from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.result_filter import ResultFilter
 from voicecli.errors import InvalidInput
+from voicecli.sessions.key_names import KeyNames
 from voicecli.store import former_keys
 from voicecli.store.broadcast_rows import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
@@ -43,6 +44,11 @@ class Results:
     def only(self, wanted: ResultFilter) -> Self:
         """Those that a filter shows."""
         return replace(self, wanted=wanted)
+
+    @property
+    def keys(self) -> KeyNames | None:
+        """What keys mean in the broadcast."""
+        return BroadcastOptions.from_mapping(self.broadcast.options).key_names()
 
     @property
     def columns(self) -> Sequence[str]:

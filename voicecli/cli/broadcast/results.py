@@ -21,6 +21,7 @@ from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
     from voicecli.broadcast.results import Result, Results
+    from voicecli.sessions.key_names import KeyNames
     from voicecli.store.broadcasts import Broadcast
     from voicecli.store.engine import Store
 
@@ -36,8 +37,9 @@ _COLUMNS = (
     Column("destination", 16, rank=1),
     Column("status", 9, rank=5),
     Column("outcome", 22, rank=3, least=10),
-    Column("digits", 12, rank=6),
-    Column("attempts", 8, rank=7),
+    Column("result", 20, rank=4, least=10),
+    Column("digits", 12, rank=7),
+    Column("attempts", 8, rank=6),
     Column("session", 36, rank=9),
     Column("reason", 0, least=24),
 )
@@ -73,7 +75,6 @@ def results(
     its list ignores these apostrophes.
     """
     from voicecli.broadcast import report_recording
-    from voicecli.broadcast.options import BroadcastOptions
     from voicecli.broadcast.result_files import pieces, write_workbook
     from voicecli.broadcast.shown_columns import shown_columns
     from voicecli.output import files
@@ -85,8 +86,8 @@ def results(
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
         report_recording.record_reports_if_idle(store, broadcast)
-        confirming = BroadcastOptions.from_mapping(broadcast.options).policy().confirming
-        found = read(context, store, broadcast, people).only(filters.chosen(confirming))
+        found = read(context, store, broadcast, people)
+        found = found.only(filters.chosen(found.keys))
         if file is None:
             context.output.fitted_table(_Rows(found, shown_columns(found, show)), header=header)
             return
@@ -156,19 +157,21 @@ class _Rows:
             *(Column(name, MAX_SHOWN, rank=2, least=10) for name in self.shown),
             *_COLUMNS,
         )
-        return (self._row(columns, result) for result in self.results)
+        keys = self.results.keys
+        return (self._row(columns, result, keys) for result in self.results)
 
-    def _row(self, columns: Sequence[Column], result: "Result") -> TableRow:
+    def _row(self, columns: Sequence[Column], result: "Result", keys: "KeyNames | None") -> TableRow:
         from voicecli.broadcast.status import row_data
 
         row, values = result
+        ours = row_data(row, keys)
         reasons = [row.reason or ""]
         if row.bridge:
             reasons.append(f"bridge: {codes.describe_outcome(row.bridge)}")
         texts = (
             str(row.line),
             *(values[name] for name in self.shown),
-            *(row.destination, row.state, row.outcome or "", row.digits or "", str(row.attempts)),
-            *(row.session or "", "; ".join(filter(None, reasons))),
+            *(row.destination, row.state, row.outcome or "", str(ours["result"] or "")),
+            *(row.digits or "", str(row.attempts), row.session or "", "; ".join(filter(None, reasons))),
         )
-        return TableRow(columns, texts, {**row_data(row), "input": values})
+        return TableRow(columns, texts, {**ours, "input": values})

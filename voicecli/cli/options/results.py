@@ -1,17 +1,17 @@
 """Options of the commands that show the results of a broadcast."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from voicecli.cli.options.common import FILTERS
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import one_of
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quote
 from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
     from voicecli.broadcast.result_filter import ResultFilter
+    from voicecli.sessions.key_names import KeyNames
 
 List = Annotated[str | None, option("FILE", "The list, if it has moved.", "--list")]
 Show = Annotated[
@@ -30,25 +30,42 @@ class ResultFilterOptions:
         str | None,
         option("STATES", "Only rows with these statuses or outcomes, such as refused,unknown or NO_ANSWER."),
     ] = None
+    result: Annotated[
+        str | None, option("NAMES", "Only people who pressed a key of these names, such as reschedule.")
+    ] = None
     not_reached: Annotated[bool, flag("Only people whose call nobody answered, as far as is known.")] = False
     confirmed: Annotated[bool, flag("Only people who confirmed.")] = False
     unconfirmed: Annotated[bool, flag("Only people who did not confirm.")] = False
 
-    def chosen(self, confirming: Collection[str]) -> "ResultFilter":
-        """``confirming`` are the digits that confirm. Raises InvalidInput."""
+    def chosen(self, keys: "KeyNames | None") -> "ResultFilter":
+        """``keys`` is what keys mean in the broadcast. Raises InvalidInput."""
         from voicecli.broadcast.result_filter import ResultFilter
 
         if self.confirmed and self.unconfirmed:
             raise InvalidInput("--confirmed and --unconfirmed can't be given together.")
         asked = self.confirmed or self.unconfirmed
-        if asked and not confirming:
-            raise InvalidInput("This broadcast has asked nobody to confirm.")
+        if keys is None and (asked or self.result is not None):
+            raise InvalidInput("This broadcast has asked nobody to press a key that has a name.")
         return ResultFilter(
             statuses=_states(self.status),
+            results=_results(self.result, keys),
             not_reached=self.not_reached,
             confirmed=self.confirmed if asked else None,
-            confirming=confirming,
+            keys=keys,
         )
+
+
+def _results(text: str | None, keys: "KeyNames | None") -> frozenset[str]:
+    """Raises InvalidInput for what is no name of a key."""
+    known = {} if keys is None else {name.casefold(): name for name in keys.names.values()}
+    wanted = [word.strip() for word in (text or "").split(",") if word.strip()]
+    for word in wanted:
+        if word.casefold() not in known:
+            raise InvalidInput(
+                f"No key of this broadcast is called {quote(word)}.",
+                hint=f"Its keys are: {', '.join(dict.fromkeys(known.values()))}.",
+            )
+    return frozenset(known[word.casefold()] for word in wanted)
 
 
 def _states(text: str | None) -> frozenset[str]:
