@@ -10,6 +10,7 @@ TOPICS = (
     "calls",
     "lists",
     "texts",
+    "results",
     "alerts",
     "listening",
     "service",

@@ -34,17 +34,29 @@ _UNITS = """
     kilomet(?:er|re)s? met(?:er|re)s? metern mètres? metros? metri
     km/h km cm mm m kg mg g ml l kwh kw mb gb tb
 """
+_DIGIT = re.compile(r"\d")
 
 
 def find_codes(text: str) -> Iterator[re.Match[str]]:
     """From the left. Nothing is found in a part of a word, a number or an address."""
-    for found in _pattern().finditer(text):
-        if found.lastgroup == "mix":
+    place = 0
+    while digit := _DIGIT.search(text, place):
+        # What tells what digits are begins at most two words before them: March the 1st, CHF 1250.
+        start = digit.start()
+        for _ in range(3):
+            start = text.rfind(" ", place, max(start, place))
+        found = _pattern().search(text, max(start, place))
+        if found is None:
+            return
+        place = found.end()
+        if found.lastgroup == "mix" or (found.lastgroup == "digits" and _is_long(found[0])):
             yield found
-        elif found.lastgroup == "digits":
-            groups = re.findall(r"\d+", found[0])
-            if len(groups) > 2 or sum(map(len, groups)) >= 4:  # 9-5 and 7 12 are none
-                yield found
+
+
+def _is_long(digits: str) -> bool:
+    """9-5 and 7 12 are no codes."""
+    groups = re.findall(r"\d+", digits)
+    return len(groups) > 2 or sum(map(len, groups)) >= 4
 
 
 @cache
