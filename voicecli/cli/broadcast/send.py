@@ -143,4 +143,4 @@ def _refuse_without_effect(outcomes: OutcomeOptions, retries: RetryOptions, acce
         refuse_without("--retry", given(retries))
         if not outcomes.waits:
             timeout = {"--timeout": outcomes.timeout} if outcomes.timeout else {}
-            refuse_without("--wait, --confirm, --keys, --digits or --retry", {**given(access), **timeout})
+            refuse_without("--wait, --keys, --digits or --retry", {**given(access), **timeout})

@@ -70,7 +70,7 @@ def refuse_what_has_no_effect(
     if not outcome.wants_key:
         refuse_without("--confirm or --keys", given(alert))
     elif not asked.script().confirming():
-        refuse_without("a key that is accepted: --keys has only stop", given(alert))
+        refuse_without("a name other than stop", given(alert))
     if outcome.vca_elsewhere:
         refuse_conflicts("--vca-elsewhere", asked.script().questions())
     if call.within is not None and not call.once:
