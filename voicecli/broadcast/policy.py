@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from voicecli.at_most import AtMost
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Times are in seconds. ``retry`` has the outcomes that another attempt is made after, ``every`` later,
     up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are there, at most ``timeout``
     after the last call. ``digits`` is whether the calls ask for some, and ``confirming`` has those that
-    confirm, empty where any do."""
+    confirm, empty where any do. ``at_most`` is how often the same person may be called."""
 
     concurrency: int = 32
     max_calls: int | None = None
@@ -19,6 +21,7 @@ class Policy:
     timeout: float = 300.0
     digits: bool = False
     confirming: frozenset[str] = frozenset()
+    at_most: AtMost | None = None
 
     def accepts(self, digits: str | None) -> bool:
         """Whether these are an answer that counts, so that nobody calls there again."""

@@ -180,7 +180,12 @@ def _call_placer(settings: Settings, plan: "ListenerPlan", watch: "EventDisplay"
 
         dotenv_rules.refuse_calls_of_others(settings, has_tunnel=plan.tunnel is not None)
         notices = Notices(warn=lambda text: watch.tell(f"Warning: {text}"))
-        return Caller(wiring.account(settings), wiring.store_place(settings), notices=notices)
+        return Caller(
+            wiring.account(settings),
+            wiring.store_place(settings),
+            at_most=wiring.at_most(settings),
+            notices=notices,
+        )
 
     return MakeCallRoute(
         caller,
