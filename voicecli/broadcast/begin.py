@@ -93,7 +93,7 @@ class Prepared:
             fingerprint=self.fingerprint,
             shard=self.send_options.shard,
             file=file,
-            options={**self.options._asdict(), **(receiver or ReceiverOptions()).kept()},
+            options={**self.options.kept(), **(receiver or ReceiverOptions()).kept()},
             content=content.packed(),
         )
         with ExitStack() as stack:

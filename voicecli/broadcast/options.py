@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
+FORMER_NAMES = {"quiet": "not_between"}
+"""Options by the names that journals of earlier versions have, and what they are called now."""
 _USUAL = Policy()
 _KEPT_OF_ACCESS = ("domain", "public_url", "ngrok_config", "install_ngrok")
 
@@ -41,7 +43,7 @@ class BroadcastOptions(NamedTuple):
     rate: str | None = None
     concurrency: int = _USUAL.concurrency
     max_calls: int | None = None
-    quiet: str | None = None
+    not_between: str | None = None
     weekdays: bool = False
     do_not_call: str | None = None
     call_unsubscribed: bool = False
@@ -58,13 +60,21 @@ class BroadcastOptions(NamedTuple):
     @classmethod
     def from_mapping(cls, options: Mapping[str, object]) -> "BroadcastOptions":
         """By name, as the journal has them, or as they were given: lengths of time may be timedelta. What is
-        missing or None has its default, and what is no option of a broadcast is left out."""
+        missing or None has its default, and what is no option of a broadcast is left out. Former names count
+        where the present one is missing."""
+        options = {**{new: options[old] for old, new in FORMER_NAMES.items() if old in options}, **options}
         known: dict[str, Any] = {
             name: value.total_seconds() if isinstance(value, timedelta) else value
             for name, value in options.items()
             if name in cls._fields and value is not None
         }
         return cls(**{**known, "retry": tuple(known.get("retry", ()))})
+
+    def kept(self) -> dict[str, object]:
+        """For the journal. Former names stand beside the present ones: a machine of the team that has an
+        earlier version may go on with the broadcast, and must not call anybody at night."""
+        kept = self._asdict()
+        return {**kept, **{old: kept[new] for old, new in FORMER_NAMES.items()}}
 
     def script(self, content: "Content") -> Script:
         return Script(
@@ -115,8 +125,8 @@ class BroadcastOptions(NamedTuple):
         from voicecli.quiet_hours import Hours, parse_quiet_hours
 
         hours = None
-        if self.quiet is not None or self.weekdays:
-            quiet = None if self.quiet is None else parse_quiet_hours(self.quiet)
+        if self.not_between is not None or self.weekdays:
+            quiet = None if self.not_between is None else parse_quiet_hours(self.not_between)
             hours = Hours(quiet, weekdays=self.weekdays)
         return Eligibility(hours, do_not_call, call_unsubscribed=self.call_unsubscribed)
 
