@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from voicecli.account import AccountId
+from voicecli.at_most import AtMost
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
@@ -13,9 +14,9 @@ from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
-from voicecli.errors import InvalidInput, quote
+from voicecli.errors import CalledTooOften, InvalidInput, quote
 from voicecli.plurals import counted
-from voicecli.store import broadcasts, former_keys
+from voicecli.store import broadcasts, contacts, former_keys
 from voicecli.store.broadcasts import RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
@@ -64,8 +65,20 @@ class Prepared:
         """Raises InvalidInput for bad rows that are not to be skipped, and where there is nobody to call."""
         if self.validated.invalid and not self.send_options.skip_invalid:
             raise _refusal(self.plan, self.validated)
+        if not len(self.validated) and self.too_often:
+            raise CalledTooOften(
+                f"Nobody who is left on this list may be called now, by --at-most {self.options.at_most}: "
+                "nothing was sent.",
+                hint="--dry-run says how many could be called later; --at-most none calls them anyway.",
+                details={"atMost": self.options.at_most, "calledTooOften": self.too_often},
+            )
         if not len(self.validated) and self.send_options.shard[1] == 1:
             raise InvalidInput("No row of this list is left to call.", hint="--dry-run says why.")
+
+    @property
+    def too_often(self) -> int:
+        """How many people are left out for now since they were called so often: --at-most."""
+        return sum(contacts.is_left_out(reason) for _, reason in self.validated.skipped.values())
 
     @property
     def duration(self) -> float:
@@ -127,7 +140,17 @@ def prepare_broadcast(
     validated = validate(
         plan, eligibility=eligibility, shard=send_options.shard, skip_invalid=send_options.skip_invalid
     )
+    if (at_most := options.contact_limit()) is not None:
+        validated.leave_out(_called_too_often(store, validated, at_most))
     return Prepared(plan, validated, options, send_options, eligibility, store, account, fingerprint)
+
+
+def _called_too_often(store: Store, validated: ValidatedList, at_most: AtMost) -> dict[str, str]:
+    """Who was called too often to be called now, and why in words."""
+    contacts.read_outcomes(store)
+    planned = (row.destination for row in validated.rows() if row.state is RowState.PLANNED)
+    found = contacts.called_too_often(store, planned, at_most)
+    return {number: last.reason(at_most) for number, last in found.items()}
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:

@@ -6,9 +6,10 @@ that nobody is called too often and only few are looked up one by one.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from voicecli.at_most import AtMost
+from voicecli.broadcast.queue import NextRow
 from voicecli.store import contacts
 from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.broadcasts import BroadcastRow
@@ -16,7 +17,6 @@ from voicecli.store.engine import Store
 from voicecli.store.read_positions import last_event_number
 
 LOOK_AHEAD = 64  # rows
-NextRow = Callable[[], BroadcastRow | None]
 
 
 class ContactCheck:

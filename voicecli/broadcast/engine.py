@@ -96,8 +96,8 @@ class Engine:
         self._completed: deque[InFlight] = deque()  # whose answers are to be taken
         eligibility.is_outdated = True  # somebody may have unsubscribed since the list was validated
         self._contacts = ContactCheck(journal.store, policy.at_most)
-        next_listed = self._contacts.looking_ahead(journal.rows_to_call())
-        self._queue = Queue(next_listed, round(policy.every * 1e6), self._writes.row)
+        every, looking_ahead = round(policy.every * 1e6), self._contacts.looking_ahead
+        self._queue = Queue(journal, every, self._writes.row, looking_ahead=looking_ahead)
         self._reports = ReportUpdates(journal, self._writes, self._queue, policy)
         self._next_row: BroadcastRow | None = None  # that is called once the pace allows it
         self._all_rows_read = False  # whether all rows of the journal were looked at

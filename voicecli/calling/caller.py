@@ -106,9 +106,9 @@ class Caller:
         ``run``, if given), in which ``on_event`` is called.
 
         Raises, before the first request: InvalidInput, PlacedBefore, CalledTooOften, Unsubscribed,
-        ConfigurationError, StoreFailed, and what a listener raises. Later errors, such as Refused, Unreachable or OutcomeUnknown,
-        are in the result of their call, and perhaps in ``CallResults.error``; a single call that is placed
-        without its question raises them."""
+        ConfigurationError, StoreFailed, and what a listener raises. Later errors, such as Refused,
+        Unreachable or OutcomeUnknown, are in the result of their call, and perhaps in ``CallResults.error``;
+        a single call that is placed without its question raises them."""
         if (until_confirmed or tell_anyway) and not confirming:
             name = "until_confirmed" if until_confirmed else "tell_anyway"
             raise InvalidInput(f"{name} needs confirming, the keys that confirm.")

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
 
 DEFAULT_REPETITION = 2  # the example project's
-_STATUSES = ((InvalidInput, 422), (Unsubscribed, 409), (CalledTooOften, 409), (ConfigurationError, 503), (OutcomeUnknown, 504))
+_STATUSES = (
+    (InvalidInput, 422),
+    (Unsubscribed, 409),
+    (CalledTooOften, 409),
+    (ConfigurationError, 503),
+    (OutcomeUnknown, 504),
+)
 
 
 class MakeCallRoute:

@@ -203,7 +203,8 @@ class Placer:
     def begin_run(self, requests: Sequence[CallRequest], *, joint: bool) -> None:
         """Place these calls as one run, visible to other processes, until ``end_run``; does nothing if one
         has begun. ``joint``: the calls are one alert, claimed together and done when one is confirmed. Raises
-        PlacedBefore; for a single call Unsubscribed and CalledTooOften; ConfigurationError if a needed store can't be used."""
+        PlacedBefore; for a single call Unsubscribed and CalledTooOften; ConfigurationError if a needed store
+        can't be used."""
         from voicecli.calling.run_lease import RunLease
         from voicecli.store.guards import Guards
 

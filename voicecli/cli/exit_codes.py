@@ -35,7 +35,8 @@ class ExitCode(IntEnum):
     OUT_OF_TIME = 8, "out of time: what was waited for, such as the outcome of a call, had not come yet"
     PLACED_BEFORE = (
         9,
-        "sent before: the call (--once), the list of a broadcast, or enough calls (--at-most): nothing was sent",
+        "sent before: the call (--once), the list of a broadcast, or enough calls (--at-most), so nothing "
+        "was sent now",
     )
     NO_ANSWER = 10, "--wait: no answer"
     BUSY = 11, "--wait: busy"

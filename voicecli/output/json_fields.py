@@ -8,7 +8,7 @@ _CALL = (
     "bridge words secondsWithoutReports digits confirmed exitCode error"
 )
 _COUNTS = (
-    "total accepted refused unknown skipped inFlight retrying left outcomes confirmed errors.errorMsg "
+    "total accepted refused unknown skipped calledTooOften inFlight retrying left outcomes confirmed errors.errorMsg "
     "errors.calls"
 )
 _BROADCAST = "broadcastId startTime state list shard"

@@ -188,9 +188,9 @@ class Journal(StoredBroadcast):
     ) -> Sequence[int]:
         """Change rows (as they were, as they are to be), and note the newest event that was processed, with
         ``new_attempts`` (rows of store.attempts), whose numbers are given, and ``answers`` to earlier ones:
-        all in one commit. Raises StoreBusy, and writes nothing, where somebody who is to be called now was
-        called too often meanwhile, and InUse, and writes nothing, where a row is not what it was: should the lock
-        have failed, no second process calls the same people."""
+        all in one commit. Writes nothing, and raises StoreBusy, where somebody who is to be called now was
+        called too often meanwhile; and InUse, where a row is not what it was: should the lock have failed, no
+        second process calls the same people."""
         self.store.require_in_place()
         number, changes, answers = self.broadcast.number, list(changes), list(answers)
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
@@ -236,6 +236,13 @@ class Journal(StoredBroadcast):
     def plan_rows_again(self, state: RowState) -> None:
         """Rows in this state are to be called after all."""
         self._set_rows(RowState.PLANNED, "state = ?", state)
+
+    def plan_left_out_again(self) -> None:
+        """Rows that --at-most left out are to be called, if they may be by now; also another time, where
+        their outcome asks for that."""
+        left_out = "state = ? AND reason LIKE ?"
+        self._set_rows(RowState.PLANNED, left_out, RowState.SKIPPED, contacts.LEFT_OUT)
+        self._set_rows(RowState.ACCEPTED, left_out, RowState.ACCEPTED, contacts.LEFT_OUT)
 
     def plan_retries(
         self, outcomes: Collection[str], attempts: int, *, unless_pressed: Collection[str] | None = None

@@ -20,7 +20,9 @@ from voicecli.voice_api.codes import Outcome
 
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED, Outcome.FAILED, Outcome.ERROR)
 LEFT_OUT = "%called on %; at most %"
-"""The reason of rows that were left out, as SQL's LIKE knows it: see ``reason_of``."""
+"""By which SQL's LIKE knows the reason of a row that was left out: see ``LastContact.reason``."""
+LEFT_OUT_IN_SUM = "called too often: --at-most"
+"""What all of these reasons come to, where rows are counted."""
 _PAGE = 250  # numbers in one query
 
 
@@ -37,6 +39,13 @@ class LastContact(NamedTuple):
         """Why its row is left out: a clause that is still true when it is read later."""
         perhaps = "" if self.is_certain else "perhaps "
         return f"{perhaps}called on {_day_and_time(self.at)}; at most {at_most.words}"
+
+
+def is_left_out(reason: str | None) -> bool:
+    """Whether this is the reason of a row that was left out, or what these come to."""
+    if reason is None:
+        return False
+    return reason == LEFT_OUT_IN_SUM or ("called on " in reason and "; at most " in reason)
 
 
 def prepare(store: Store) -> None:
@@ -87,8 +96,8 @@ def refuse_too_often(store: Store, numbers: Sequence[str], at_most: AtMost) -> N
 
 
 def read_outcomes(store: Store) -> None:
-    """To be called before ``refuse_too_often``, outside of a transaction: what 8x8 has reported by now. Raises
-    ConfigurationError where locks do not work."""
+    """Take in what 8x8 has reported by now, before ``refuse_too_often`` and outside of its transaction.
+    Raises ConfigurationError where locks do not work."""
     prepare(store)
     update_outcomes_if_writable(store)
 
@@ -99,7 +108,7 @@ def too_often(number: str, last: LastContact, at_most: AtMost) -> CalledTooOften
     return CalledTooOften(
         f"{number} {was} at {local_time(last.at)}, and may be called at most {at_most.words}: nothing was "
         "sent.",
-        hint=f"From {local_time(last.until)} on it may be called again; --at-most none (atMost) calls anyway.",
+        hint=f"It may be called again from {local_time(last.until)} on; --at-most none (atMost) lifts that.",
         details={
             "destination": number,
             "atMost": str(at_most),

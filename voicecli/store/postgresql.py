@@ -275,8 +275,8 @@ class PostgresqlStore(Store):
 
     @property
     def contacts_lock(self) -> str:
-        """What a transaction SELECTs that looks who was called how often before it calls people: one after the
-        other does. Who has the store alone need not."""
+        """What a transaction SELECTs first that looks how often people were called: one such transaction
+        comes after the other. Who has the store alone need not."""
         return f"pg_advisory_xact_lock({_lock_number(self._target.schema, of=b'contacts')})"
 
     def take_event_numbers(self, transaction: Transaction, count: int) -> range:
