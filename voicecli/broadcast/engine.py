@@ -89,7 +89,7 @@ class Engine:
         self._why_wait = why_wait
         self._on_row = on_row
         self._on_progress = on_progress
-        self._progress = Progress(journal.store, journal.broadcast, policy.confirming)
+        self._progress = Progress(journal.store, journal.broadcast, policy.keys)
         self.counts = self._progress.counts
         self._writes = PendingWrites(journal, self._progress)
         self._in_flight = self._writes.in_flight

@@ -13,6 +13,7 @@ from voicecli.broadcast.policy import Policy
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
 from voicecli.listener.public_access import PublicAccess
+from voicecli.sessions.key_names import KeyNames
 from voicecli.voice_api import timeouts
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class BroadcastOptions(NamedTuple):
     speed: float | None = None
     spell_digits: bool = False
     confirm: str | None = None
+    keys: str | None = None
+    accept: str | None = None
     digits: str | None = None
     hash_ends: bool = False
     valid_for: float | None = None
@@ -86,6 +89,8 @@ class BroadcastOptions(NamedTuple):
             speed=self.speed,
             spell_digits=self.spell_digits,
             confirm=self.confirm,
+            keys=self.keys,
+            accept=self.accept,
             digits=self.digits,
             hash_ends=self.hash_ends,
             thanks=content.thanks,
@@ -101,6 +106,10 @@ class BroadcastOptions(NamedTuple):
     def captures(self) -> bool:
         return self.script(Content()).captures
 
+    def key_names(self) -> KeyNames | None:
+        """What keys mean; None where they mean nothing. Raises InvalidInput."""
+        return self.script(Content()).key_names()
+
     def policy(self) -> Policy:
         return Policy(
             concurrency=self.concurrency,
@@ -111,7 +120,7 @@ class BroadcastOptions(NamedTuple):
             wait=self.waits,
             timeout=self.timeout,
             digits=self.captures,
-            confirming=self.script(Content()).confirming(),
+            keys=self.key_names(),
             at_most=self.contact_limit(),
         )
 

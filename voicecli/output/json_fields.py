@@ -5,28 +5,28 @@ from collections.abc import Mapping
 
 _CALL = (
     "sessionId sessionStatus destination clientRequestId clientActionId callFlowRequestId validUntil outcome "
-    "bridge words secondsWithoutReports digits confirmed exitCode error"
+    "bridge words secondsWithoutReports digits result answers confirmed exitCode error"
 )
 _COUNTS = (
-    "total accepted refused unknown skipped calledTooOften inFlight retrying left outcomes confirmed errors.errorMsg "
-    "errors.calls"
+    "total accepted refused unknown skipped calledTooOften inFlight retrying left outcomes results "
+    "confirmed errors.errorMsg errors.calls"
 )
 _BROADCAST = "broadcastId startTime state list shard"
-_ROW = "line destination status attempts sessionId outcome bridge digits callDuration reason"
+_ROW = "line destination status attempts sessionId outcome bridge digits result answers callDuration reason"
 _EVENT = (
     "record id received type sessionId source destination outcome bridge digits asrCaptured words reply "
     "remarks times payload"
 )
 _SESSION = (
     "record sessionId clientRequestId placedBy startTime source destination status sessionStatus outcome "
-    "bridge callDuration mos digits captures errorCode errorMsg words"
+    "bridge callDuration mos digits result answers captures errorCode errorMsg words"
 )
 _ANSWER = "url tokenSent statusCode milliseconds reply problem"
 
 DOCUMENTS: Mapping[str, str] = {
     "error": "code message hint retryable statusCode sessionId clientRequestId destination broadcastId jobId "
     "rows.line rows.problem rows.destination rows.status rows.sessionId accepted ended unknown earlier at "
-    "placedBy process lastSeen guardUntil leaseUntil",
+    "placedBy process lastSeen guardUntil leaseUntil atMost calledTooOften",
     "call": _CALL,
     "call --dry-run": "method url headers body reply",
     "broadcast send --dry-run": "calls total shard skipped invalid problems.line problems.problem "

@@ -113,7 +113,7 @@ def too_often(number: str, last: LastContact, at_most: AtMost) -> CalledTooOften
             "destination": number,
             "atMost": str(at_most),
             "at": iso(last.at),
-            "until": iso(last.until),
+            "guardUntil": iso(last.until),
             "sessionId": last.session_id,
         },
     )
