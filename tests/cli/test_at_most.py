@@ -126,7 +126,7 @@ def test_a_list_leaves_out_whom_another_has_called(broadcast: Broadcast, home: P
     second = write("second.csv", people(BOB, CAT))
     assert broadcast(first, *HELLO, *ONCE).code == 0
     plan = broadcast(second, *HELLO, *ONCE, "--dry-run", "--json").json
-    assert (plan["calls"], plan["skipped"]) == (1, 1)
+    assert (plan["calls"], plan["skipped"], plan["calledTooOften"]) == (1, 1, 1)
     done = broadcast(second, *HELLO, *ONCE)
     assert (done.code, broadcast.called) == (0, [ANN, BOB, CAT]), done
     assert "1  called too often: left out for now" in done.out

@@ -54,6 +54,8 @@ class Journal(StoredBroadcast):
     """How often the same person may be called."""
     has_others = False
     """Whether others worked on it, too, when ``attend`` looked last: then they have changed rows."""
+    gathers_for: float = 0.0
+    """Seconds that it is worth waiting for more answers, so that they share a commit."""
     may_get_rows = False
     """Whether rows that others had may still become this process's, as ``attend`` found."""
 

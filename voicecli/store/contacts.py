@@ -23,6 +23,8 @@ LEFT_OUT = "%called on %; at most %"
 """By which SQL's LIKE knows the reason of a row that was left out: see ``LastContact.reason``."""
 LEFT_OUT_IN_SUM = "called too often: --at-most"
 """What all of these reasons come to, where rows are counted."""
+TRIAL = "try-on-"
+"""How the clientRequestIds of --try-on begin: one calls oneself with it, and that does not count."""
 _PAGE = 250  # numbers in one query
 
 
@@ -83,6 +85,7 @@ def _calls(store: Store, numbers: Sequence[str], at_most: AtMost) -> Iterator[tu
     query = (
         "SELECT destination, id, placed, state, session FROM calls"  # noqa: S608
         f" WHERE destination IN ({', '.join('?' * len(written))}) AND placed > ?"
+        f" AND client_request_id NOT LIKE '{TRIAL}%'"
         f" AND (outcome IS NULL OR outcome NOT IN ({', '.join('?' * len(NOT_REACHED))}))"
         " ORDER BY placed DESC"
     )
