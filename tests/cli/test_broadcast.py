@@ -488,7 +488,7 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     quiet = f"{(hour - 2) % 24}-{(hour + 3) % 24}"
     listed(PLACES[asleep], *others)
     figures = broadcast("people.csv", MESSAGE, "--not-between", quiet, "--dry-run")
-    assert "1 person can't be called now, by their local time: from " in figures.out
+    assert "1 person can't be called now, by their local time:\n  1 in Asia/Singapore, until " in figures.out
     with broadcast.under_way("people.csv", MESSAGE, "--yes", "--not-between", quiet, "--json") as process:
         wait_until(lambda: broadcast.called == others)
         process.send_signal(signal.SIGINT)

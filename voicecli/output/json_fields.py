@@ -29,9 +29,10 @@ DOCUMENTS: Mapping[str, str] = {
     "placedBy process lastSeen guardUntil leaseUntil",
     "call": _CALL,
     "call --dry-run": "method url headers body reply",
-    "broadcast send --dry-run": "calls total shard skipped invalid problems.line problems.problem "
-    "secondsOfSpeech rate seconds outsideHours outsideHoursUntil optionColumns first.line first.destination "
-    "first.message",
+    "broadcast send --dry-run": "calls total shard sentBefore skipped skippedReasons.reason "
+    "skippedReasons.people invalid problems.line problems.problem secondsOfSpeech rate seconds outsideHours "
+    "outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people outsideHoursZones.until "
+    "optionColumns first.line first.destination first.message",
     "broadcast send: record broadcast": "record broadcastId",
     "broadcast send: record row": f"record {_ROW}",
     "broadcast send: record summary": f"record broadcastId {_COUNTS} commands exitCode",

@@ -120,7 +120,7 @@ def send(
     with open_store(wiring.store_place(settings)) as store:
         account = wiring.account(settings).identity
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
-        if prepared.validated.invalid:
+        if prepared.validated.invalid and (dry_run or prepared.sent_before is None):
             preview.show_problems(context, prepared.validated)
         if dry_run:
             return preview.dry_run(context, settings, prepared)
