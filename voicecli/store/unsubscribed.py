@@ -70,7 +70,7 @@ def unsettled_sessions(store: Store) -> set[str]:
 def add(store: Store, number: str, *, since: int, session: str) -> None:
     """This one (E.164) has unsubscribed, at that time (microseconds since 1970), in a session whose summary
     may not say who it was. For one who is known, the first time stays."""
-    with store.transaction() as transaction:
+    with store.transaction(concurrent=True) as transaction:
         transaction(_INSERT, (number, since, session))
 
 
@@ -103,22 +103,20 @@ def _try_update(store: Store) -> bool:
     summaries = _summaries(store, seen, newest)
     if newest <= seen and not summaries:
         return True
-    with store.transaction() as transaction:
-        return _record(store, transaction, summaries, seen, max(seen, newest))
+    with store.transaction(concurrent=True) as transaction:
+        return _record(transaction, summaries, seen, max(seen, newest))
 
 
 def update_within(store: Store, transaction: Transaction) -> list[tuple[str, int, str]]:
     """``update`` within a transaction: whom the summaries are about, when they came, and their sessions."""
     seen, newest = read_position(store, _READER), last_event_number(store)
     summaries = _summaries(store, seen, newest)
-    _record(store, transaction, summaries, seen, max(seen, newest))
+    _record(transaction, summaries, seen, max(seen, newest))
     return [(one, summary.received, summary.session) for summary in summaries for one in summary.people]
 
 
-def _record(
-    store: Store, transaction: Transaction, summaries: Iterable[_Summary], seen: int, newest: int
-) -> bool:
-    if not advance(store, transaction, _READER, seen, newest):
+def _record(transaction: Transaction, summaries: Iterable[_Summary], seen: int, newest: int) -> bool:
+    if not advance(transaction, _READER, seen, newest):
         return False
     for event, received, session, people in summaries:
         key = _WAITING.format(event)
