@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from voicecli.at_most import AtMost
 from voicecli.broadcast.policy import Policy
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
@@ -49,6 +50,7 @@ class BroadcastOptions(NamedTuple):
     weekdays: bool = False
     do_not_call: str | None = None
     call_unsubscribed: bool = False
+    at_most: str | None = None
     any_number: bool = False
     vca_elsewhere: bool = False
     retry: tuple[str, ...] = ()
@@ -119,7 +121,12 @@ class BroadcastOptions(NamedTuple):
             timeout=self.timeout,
             digits=self.captures,
             keys=self.key_names(),
+            at_most=self.contact_limit(),
         )
+
+    def contact_limit(self) -> AtMost | None:
+        """How often the same person may be called; None for any number of times. Raises InvalidInput."""
+        return None if self.at_most is None else AtMost.parse(self.at_most)
 
     def eligibility(self, do_not_call: frozenset[str] = frozenset()) -> "Eligibility":
         """Who may be called; ``do_not_call`` has numbers (E.164) that are not. Raises InvalidInput."""

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from voicecli.errors import (
+    CalledTooOften,
     ConfigurationError,
     Interrupted,
     InvalidInput,
@@ -32,7 +33,11 @@ class ExitCode(IntEnum):
     UNKNOWN = 6, "the request left and no answer came: the call may have been placed"
     SOME_FAILED = 7, "of several calls, some failed or are left"
     OUT_OF_TIME = 8, "out of time: what was waited for, such as the outcome of a call, had not come yet"
-    PLACED_BEFORE = 9, "sent before: the call (--once) or the list of a broadcast, so nothing was sent now"
+    PLACED_BEFORE = (
+        9,
+        "sent before: the call (--once), the list of a broadcast, or enough calls (--at-most), so nothing "
+        "was sent now",
+    )
     NO_ANSWER = 10, "--wait: no answer"
     BUSY = 11, "--wait: busy"
     CANCELED = 12, "--wait: canceled"
@@ -61,6 +66,7 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
     (Unreachable, ExitCode.UNREACHABLE),
     (OutcomeUnknown, ExitCode.UNKNOWN),
     (PlacedBefore, ExitCode.PLACED_BEFORE),
+    (CalledTooOften, ExitCode.PLACED_BEFORE),
     (Unsubscribed, ExitCode.UNSUBSCRIBED),
     (OutOfTime, ExitCode.OUT_OF_TIME),
     (Interrupted, ExitCode.INTERRUPTED),

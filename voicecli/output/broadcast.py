@@ -56,7 +56,8 @@ def summary_lines(counts: Counts) -> list[Line]:
         (counts.accepted, "accepted", "green"),
         (counts.refused, "refused: not called", "red"),
         (counts.unknown, "unknown: may have been called", "yellow"),
-        (counts.skipped, "skipped", ""),
+        (counts.skipped - counts.too_often, "skipped", ""),
+        (counts.too_often, "called too often: left out for now", "yellow"),
         (counts.in_flight, "under way", ""),
         (counts.retrying, "to be called again", ""),
         (counts.untried, "left: not called", "bold"),
@@ -109,7 +110,11 @@ def _rate(counts: Counts) -> str:
 
 def _counts(counts: Counts) -> list[str]:
     """The numbers of rows by state; rare states only if they occurred."""
-    rare = ((counts.skipped, "skipped"), (counts.retrying, "retrying"))
+    rare = (
+        (counts.skipped - counts.too_often, "skipped"),
+        (counts.too_often, "called too often"),
+        (counts.retrying, "retrying"),
+    )
     return [
         f"{counts.accepted:,} accepted",
         f"{counts.refused:,} refused",

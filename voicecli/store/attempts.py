@@ -5,7 +5,7 @@ until the call is over.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from voicecli.clock import microseconds
@@ -49,12 +49,17 @@ class Attempts:
         self._account = account
 
     def begin(
-        self, request: CallRequest, *, run: int | None = None, **details: Unpack[AttemptDetails]
+        self,
+        request: CallRequest,
+        *,
+        run: int | None = None,
+        may_leave: Callable[[], None] = lambda: None,
+        **details: Unpack[AttemptDetails],
     ) -> int:
         """Write down a request that is about to leave, of this run if of any. Gives the number to
         ``record_answer`` by, when it is on the disk: only then may the request leave. The lease of its run is
         renewed with it. Raises PlacedBefore, and writes nothing, where the run has ended, since another has
-        taken over what it held."""
+        taken over what it held; and what ``may_leave`` raises, in the same transaction."""
         delete_expired_flows(self._store)
         row = self.row(request, run=run, **details)
         with self._store.transaction() as transaction:
@@ -62,6 +67,7 @@ class Attempts:
                 raise PlacedBefore(
                     "Another voicecli has taken over, since this one seemed to have ended: nothing was sent."
                 )
+            may_leave()
             [number] = insert(transaction, [row])
             return number
 

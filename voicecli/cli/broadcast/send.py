@@ -100,9 +100,10 @@ def send(
     send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     context = context_of(ctx)
-    settings = context.settings({"source": source, "voice_profile": spoken.voice, **access.flags()})
+    flags = {"source": source, "voice_profile": spoken.voice, "at_most": recipients.at_most}
+    settings = context.settings({**flags, **access.flags()})
     values = settings.require(*CONNECTION, "source", "voice_profile")
-    options = options._replace(source=values["source"])
+    options = options._replace(source=values["source"], at_most=settings.get("at_most"))
     if spoken.play is None and spoken.callflow is None:
         options = options._replace(voice=values["voice_profile"])
         wiring.warn_of_voice(context, values["voice_profile"])

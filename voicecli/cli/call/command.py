@@ -77,9 +77,15 @@ def call(
     asked = arguments.Arguments(words or (), message, spoken, outcome, call_options, recipients)
     script = asked.script()
     arguments.refuse_what_has_no_effect(asked, alert, access, output)
-    flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
+    flags = {
+        "source": call_options.source,
+        "voice_profile": spoken.voice,
+        "at_most": recipients.at_most,
+        **access.flags(),
+    }
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
+    at_most = wiring.at_most(settings)
     asks = any(map(questions.has_question, requests))
     if outcome.vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
@@ -101,6 +107,7 @@ def call(
         wiring.store_place(settings),
         once=_once(call_options) if call_options.once else None,
         call_unsubscribed=recipients.call_unsubscribed,
+        at_most=at_most,
         plan=partial(
             wiring.listening_plan,
             context,
