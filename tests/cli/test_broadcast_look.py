@@ -384,6 +384,7 @@ def summary(request_id: str, status: str = "COMPLETED", **fields: object) -> dic
     return {"eventId": request_id + status, "eventType": "SESSION_SUMMARY", "payload": payload}
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_outcomes_that_come_later_are_there(own_sandbox: RunningSandbox, home: Path) -> None:
     broadcast = Broadcast(own_sandbox)
