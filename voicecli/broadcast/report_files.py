@@ -8,7 +8,6 @@ from voicecli.broadcast.report import Person, Report, people
 from voicecli.broadcast.report_reading import read_report
 from voicecli.broadcast.results import Results
 from voicecli.output import report_page
-from voicecli.output.report_page import MAX_PEOPLE
 from voicecli.output.table_files import Value, csv_pieces
 from voicecli.voice_api import codes
 
@@ -35,7 +34,7 @@ class ReportFiles:
     @property
     def needs_people_file(self) -> bool:
         """Whether the page has no room for all people."""
-        return self.report.people > MAX_PEOPLE
+        return self.report.people > report_page.MAX_PEOPLE
 
     def page(self, *, with_people: bool, people_file: str) -> Iterator[bytes]:
         """The page; ``people_file`` is the name of the file beside it that has all people."""
@@ -44,8 +43,8 @@ class ReportFiles:
             "report": self.report,
             "columns": self.columns,
             "with_people": with_people,
-            "people": islice(self._people(), MAX_PEOPLE),
-            "to_reach": islice(to_reach, MAX_PEOPLE),
+            "people": islice(self._people(), report_page.MAX_PEOPLE),
+            "to_reach": islice(to_reach, report_page.MAX_PEOPLE),
             "people_file": people_file,
             "completed_means": codes.COMPLETED_MEANS,
         }

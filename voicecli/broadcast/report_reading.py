@@ -18,7 +18,7 @@ from voicecli.voice_api.codes import Outcome
 
 MAX_ERRORS = 1_000  # calls whose errors are looked up
 MAX_SLOTS = 24  # of the time line
-_SLOTS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)  # seconds
+_SLOTS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800)  # seconds
 
 
 def read_report(results: Results, *, text: str | None = None) -> tuple[Report, Mapping[int, str]]:
