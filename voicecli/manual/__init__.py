@@ -9,6 +9,7 @@ from pathlib import Path
 TOPICS = (
     "calls",
     "lists",
+    "answers",
     "results",
     "alerts",
     "listening",
