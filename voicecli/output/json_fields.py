@@ -30,9 +30,9 @@ DOCUMENTS: Mapping[str, str] = {
     "call": _CALL,
     "call --dry-run": "method url headers body reply",
     "broadcast send --dry-run": "calls total shard sentBefore skipped skippedReasons.reason "
-    "skippedReasons.people invalid problems.line problems.problem secondsOfSpeech rate seconds outsideHours "
-    "outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people outsideHoursZones.until "
-    "optionColumns first.line first.destination first.message",
+    "skippedReasons.people invalid problems.line problems.problem secondsOfSpeech rate seconds startAt "
+    "outsideHours outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people "
+    "outsideHoursZones.until optionColumns first.line first.destination first.message",
     "broadcast send: record broadcast": "record broadcastId",
     "broadcast send: record row": f"record {_ROW}",
     "broadcast send: record summary": f"record broadcastId {_COUNTS} commands exitCode",
