@@ -80,6 +80,7 @@ def test_a_worker_that_dies_leaves_its_planned_rows_to_others_and_its_sent_ones_
     assert world.calls.total() == ROWS - 1
 
 
+@pytest.mark.long
 @pytest.mark.soak
 def test_max_calls_holds_for_all_together(team: StorePlace) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
@@ -206,7 +207,8 @@ def test_a_server_that_stands_still_keeps_no_answer_from_being_taken(
     assert world.states == {RowState.ACCEPTED: 40}
 
 
-@pytest.mark.parametrize("took_place", [pytest.param(False, marks=pytest.mark.soak), True])
+@pytest.mark.soak
+@pytest.mark.parametrize("took_place", [False, True])
 def test_a_write_whose_answer_was_lost_calls_nobody_twice_and_leaves_nobody_out(
     world: TeamWorld, monkeypatch: pytest.MonkeyPatch, took_place: bool
 ) -> None:

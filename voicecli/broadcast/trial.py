@@ -5,10 +5,8 @@ from uuid import uuid4
 from voicecli.broadcast.begin import Prepared
 from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
+from voicecli.store.contacts import TRIAL
 from voicecli.voice_api.callflow import CallRequest, destinations
-
-TRIAL = "try-on-"
-"""So the clientRequestIds of trials begin, which count as no call to that person."""
 
 
 def trial_request(prepared: Prepared, number: PhoneNumber) -> CallRequest:

@@ -82,6 +82,14 @@ def summaries_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
     return _received(store, which, tuple(sessions))
 
 
+def answers_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
+    """The events of these sessions that tell what was pressed (VCA, VCS), session by session."""
+    which = (
+        f"WHERE session IN ({', '.join('?' * len(sessions))}) AND type IN ('VCA', 'VCS') ORDER BY session, id"
+    )
+    return _received(store, which, tuple(sessions))
+
+
 def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]:
     """The summaries (VSS) from that moment on (microseconds since 1970), and whether each is the only one of
     its session."""

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, cast
 
 from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, StoreUnreachable, VoicecliError
@@ -269,8 +270,8 @@ class SharedJournal(Journal):
         new_attempts: Sequence[tuple[object, ...]] = (),
         answers: Iterable[stored_attempts.Answer] = (),
     ) -> Sequence[int]:
-        """As in Journal, all of it in one statement. Raises StoreBusy where others have made the calls that
-        were left."""
+        """As in Journal, all of it in one statement. Raises StoreBusy, too, where others have made the calls
+        that were left."""
         changes, answers = list(changes), list(answers)
         calls = 0 if self.calls_left is None else calls_in(changes)
         accepted = [session for _, _, session in answers if session]
@@ -282,7 +283,10 @@ class SharedJournal(Journal):
         statement.count_calls(self.broadcast.number, calls)
         # Of those that came while the last write took place, too: it did not see them.
         try:
-            [(numbers, first, _)] = self._execute(*statement.finished(self._accepted + accepted))
+            text, values = statement.finished(self._accepted + accepted)
+            is_checked = self.at_most is not None and new_attempts
+            check = partial(self._refuse_too_often, changes, answers) if is_checked else None
+            [(numbers, first, _)] = self._execute(text, values, check=check)
         except InUse:
             self._keep_answers(answers)
             raise
@@ -317,11 +321,21 @@ class SharedJournal(Journal):
             transaction(earlier, (first - 1, self._worker.id, first - 1))
         self._seen, self._first_summary = min(self._seen, first - 1), 0
 
-    def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    def _execute(
+        self, statement: str, values: Sequence[object], *, check: Callable[[], None] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """With a ``check`` of what others write, too, that is made before, and is still true when this takes
+        place."""
         if self._is_cut:
             raise StoreUnreachable("The connection to the database broke.")
         try:
-            return self._db.execute_alone(statement, values).rows
+            if check is None:
+                return self._db.execute_alone(statement, values).rows
+            with self._db.transaction(concurrent=True) as transaction:
+                # A statement sees what was there when it began: the lock has to be taken before.
+                transaction(f"SELECT {self._db.contacts_lock}")
+                check()
+                return transaction(statement, values).rows
         except StoreUnreachable:
             self._is_cut = True
             raise

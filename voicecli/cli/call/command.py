@@ -1,15 +1,14 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
-from collections.abc import Coroutine
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import interrupts, wiring
+from voicecli.cli import wiring
 from voicecli.cli.context import context_of
-from voicecli.cli.exit_codes import ExitCode, all_calls_code, waited_calls_code
+from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
@@ -20,8 +19,6 @@ from voicecli.cli.options.records import option
 from voicecli.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from voicecli.calling.results import CallResults
-    from voicecli.listener.open_questions import EndRequests
     from voicecli.store.guards import Once
 
 EXAMPLES = """\
@@ -30,6 +27,8 @@ voicecli call +33199001234 +33199005678 "We are closed today"
 echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
 voicecli call +33199001234 +33199005678 "The oven is hot. Press 1." \\
   --confirm 1 --until-confirmed
+voicecli call +33199001234 "At 9? 1: yes. 2: another day. 9: no more calls" \\
+  --keys 1=confirmed,2=reschedule,9=stop
 voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash"
 """
 DEFAULT_WITHIN = timedelta(minutes=10)
@@ -62,10 +61,10 @@ def call(
 ) -> ExitCode:
     """Place a call that says a message, plays a file or runs a callflow.
 
-    Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
-    --digits the command waits for the outcome, and its exit code says which it is (voicecli help exit-codes).
-    "Completed" means that a person or a mailbox answered; only a pressed key (--confirm) proves that it was a
-    person.
+    Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm,
+    --keys or --digits the command waits for the outcome, and its exit code says which it is (voicecli help
+    exit-codes).
+    "Completed" means that a person or a mailbox answered; only a pressed key proves that it was a person.
 
     8x8 reports outcomes by webhook: to a voicecli listen on this machine, or on any that shares the store, or
     else to this command, which then needs public access as voicecli listen does.
@@ -77,9 +76,15 @@ def call(
     asked = arguments.Arguments(words or (), message, spoken, outcome, call_options, recipients)
     script = asked.script()
     arguments.refuse_what_has_no_effect(asked, alert, access, output)
-    flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
+    flags = {
+        "source": call_options.source,
+        "voice_profile": spoken.voice,
+        "at_most": recipients.at_most,
+        **access.flags(),
+    }
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
+    at_most = wiring.at_most(settings)
     asks = any(map(questions.has_question, requests))
     if outcome.vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
@@ -93,14 +98,15 @@ def call(
                 reply=questions.after_question(request),
             )
         return ExitCode.DONE
-    from voicecli.calling.caller import DEFAULT_TIMEOUT, Caller
-    from voicecli.cli.call.show import show, show_event
+    from voicecli.calling.caller import Caller
+    from voicecli.cli.call import outcomes
 
     caller = Caller(
         wiring.account(settings),
         wiring.store_place(settings),
         once=_once(call_options) if call_options.once else None,
         call_unsubscribed=recipients.call_unsubscribed,
+        at_most=at_most,
         plan=partial(
             wiring.listening_plan,
             context,
@@ -115,25 +121,17 @@ def call(
         retries=network.retries,
         vca_elsewhere=outcome.vca_elsewhere,
     )
-    context.ledger = caller.ledger
     if not outcome.waits:
-        return all_calls_code(caller.place(requests, partial(show, context)))
-
-    def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
-        with context.output.streams.in_background(lambda: bool(ends)):
-            return interrupts.run(work, ends)
-
-    ended = caller.wait(
+        return outcomes.place(context, caller, requests)
+    return outcomes.place_and_wait(
+        context,
+        caller,
         requests,
-        confirming=script.confirming(),
+        script,
+        timeout=outcome.timeout,
         until_confirmed=alert.until_confirmed,
         tell_anyway=alert.tell_anyway,
-        digits=script.captures,
-        timeout=outcome.timeout or DEFAULT_TIMEOUT,
-        on_event=partial(show_event, context),
-        run=run,
     )
-    return waited_calls_code(ended, until_confirmed=alert.until_confirmed)
 
 
 def _once(options: CallOptions) -> "Once":

@@ -44,7 +44,7 @@ def place_and_wait(
     context.ledger = caller.ledger
     ended = caller.wait(
         requests,
-        confirming=script.confirming(),
+        keys=script.key_names(),
         until_confirmed=until_confirmed,
         tell_anyway=tell_anyway,
         digits=script.captures,
