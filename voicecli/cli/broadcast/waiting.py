@@ -32,7 +32,7 @@ def wait_for_start(
         context.output.note(f"Waiting for {when}, in {length}. Ctrl-C ends it: nobody is called before.")
     try:
         while (left := (start - now()).total_seconds()) > 0:
-            context.output.progress(f"Starts in {countdown(left)}, {when}. Ctrl-C: nobody is called.")
+            context.output.progress(f"Starts in {countdown(left)}, {when}. Ctrl-C ends it.")
             sleep(min(left, STEP))
     except KeyboardInterrupt:
         raise Interrupted(
