@@ -44,6 +44,7 @@ DOCUMENTS: Mapping[str, str] = {
     "broadcast allow": "destination allowed",
     "broadcast results": f"{_ROW} input",
     "broadcast results -o": "file rows",
+    "broadcast report": "file people peopleFile",
     "listen: record ready": "record url publicUrl inspector registered",
     "listen: record tunnel": "record up publicUrl reason",
     "listen: record webhook": "record type state url setAgain words",
