@@ -242,7 +242,9 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
     assert (figures["calls"], figures["seconds"], figures["rate"]) == (90, 45.0, 2.0)
     assert figures["secondsOfSpeech"] == 90 * 300 * 3 / 2 / 15
     assert figures["first"] == {
-        **{"line": 2, "destination": "+33199002000", "message": "x" * 300},
+        "line": 2,
+        "destination": "+33199002000",
+        "message": "x" * 300,
         "spelledOut": [],
     }
     done = broadcast("people", MESSAGE, "--rate", "2", "--dry-run")
