@@ -39,7 +39,7 @@ def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -
         any_number=options.any_number,
     )
     if options.vca_elsewhere:
-        refuse_conflicts("--vca-elsewhere", {"--confirm": options.confirm, "--digits": options.digits})
+        refuse_conflicts("--vca-elsewhere", options.script(content).questions())
         if not plan.has_question:
             raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
     return plan

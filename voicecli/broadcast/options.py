@@ -64,19 +64,24 @@ class BroadcastOptions(NamedTuple):
     def from_mapping(cls, options: Mapping[str, object]) -> "BroadcastOptions":
         """By name, as the journal has them, or as they were given: lengths of time may be timedelta. What is
         missing or None has its default, and what is no option of a broadcast is left out. Former names count
-        where the present one is missing."""
+        where the present one is missing, and ``confirm`` where ``keys`` is."""
         options = {**{new: options[old] for old, new in FORMER_NAMES.items() if old in options}, **options}
         known: dict[str, Any] = {
             name: value.total_seconds() if isinstance(value, timedelta) else value
             for name, value in options.items()
             if name in cls._fields and value is not None
         }
+        if "keys" in known:
+            known.pop("confirm", None)
         return cls(**{**known, "retry": tuple(known.get("retry", ()))})
 
     def kept(self) -> dict[str, object]:
         """For the journal. Former names stand beside the present ones: a machine of the team that has an
-        earlier version may go on with the broadcast, and must not call anybody at night."""
+        earlier version may go on with the broadcast, and must not call anybody at night, nor without the
+        question."""
         kept = self._asdict()
+        if self.keys is not None and (keys := self.key_names()) is not None:
+            kept["confirm"] = ",".join(sorted(keys.accepted or keys.names))
         return {**kept, **{old: kept[new] for old, new in FORMER_NAMES.items()}}
 
     def script(self, content: "Content") -> Script:

@@ -25,7 +25,7 @@ from voicecli.errors import (
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.key_names import KeyNames
-from voicecli.store.attempts import Attempts, attempt_of_session
+from voicecli.store.attempts import AttemptDetails, Attempts, attempt_of_session
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_guarded
@@ -265,22 +265,17 @@ class Placer:
                 if not self._call_unsubscribed:
                     refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
-                asks = self.asks(request)
-                flow = None if asks is None or self._tells else request.callflow
+                details = self._details(request)
                 of_run = None if run is None else run.number
                 may_leave = self._refusal_of_too_often(store, request)
                 if once is None or (run is not None and run.joint):
-                    guarded = 0 if once is None else store.now() + once.microseconds
-                    number = self._attempts(store).begin(
-                        request, asks=asks, flow=flow, run=of_run, guarded=guarded, may_leave=may_leave
-                    )
+                    details["guarded"] = 0 if once is None else store.now() + once.microseconds
+                    number = self._attempts(store).begin(request, run=of_run, may_leave=may_leave, **details)
                 else:
                     from voicecli.store.guards import Guards
 
                     guards = Guards(store, self._account.identity)
-                    number = guards.claim(
-                        request, once, asks=asks, flow=flow, run=of_run, may_leave=may_leave
-                    )
+                    number = guards.claim(request, once, run=of_run, may_leave=may_leave, **details)
         except ConfigurationError as error:
             if self._needs_store or self._is_set_up_wrongly(error):
                 raise
@@ -288,6 +283,12 @@ class Placer:
             return None
         self._numbers[request.client_request_id] = number
         return store, number, newest
+
+    def _details(self, request: CallRequest) -> AttemptDetails:
+        if (asks := self.asks(request)) is None:
+            return {}
+        flow = None if self._tells else request.callflow
+        return {"asks": asks, "key_names": self.key_names, "flow": flow}
 
     def _refusal_of_too_often(self, store: Store, request: CallRequest) -> Callable[[], None]:
         """What raises CalledTooOften where whom it calls was called so often, once it is asked."""

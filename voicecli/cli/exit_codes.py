@@ -43,10 +43,14 @@ class ExitCode(IntEnum):
     CANCELED = 12, "--wait: canceled"
     FAILED = 13, "--wait: failed"
     ERROR = 14, "--wait: error, or an outcome that voicecli does not know"
-    UNSUBSCRIBED = 15, "unsubscribed: earlier, so nothing was sent; or, with --wait, during the call"
+    UNSUBSCRIBED = (
+        15,
+        "unsubscribed: earlier, so nothing was sent; or, with --wait or --keys, during the call",
+    )
     NOT_CONFIRMED = (
         16,
-        "--confirm, --digits: answered, but without such a key or code; --until-confirmed: nobody confirmed",
+        "--confirm, --keys, --digits: answered, but not with such a key or code; --until-confirmed: nobody "
+        "confirmed",
     )
     INTERRUPTED = 130, "interrupted; the message says whether a call may have been placed"
 
@@ -130,7 +134,7 @@ def until_confirmed_code(results: "Sequence[Result]") -> ExitCode:
 
 
 def waited_calls_code(ended: "CallResults", *, until_confirmed: bool) -> ExitCode:
-    """The exit code for calls that were waited for, to their end or for the key of --confirm
+    """The exit code for calls that were waited for, to their end or for a key
     (``calling.endings.ending_of`` decides which result a call has)."""
     if ended.error is not None:
         return exit_code(ended.error)

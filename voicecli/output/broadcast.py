@@ -8,7 +8,7 @@ from voicecli.output.event_rows import outcome_style
 from voicecli.output.printable import printable
 from voicecli.output.rows import Line
 from voicecli.sessions.counts import OTHERS, Counts
-from voicecli.sessions.key_names import CONFIRMED
+from voicecli.sessions.key_names import CONFIRMED, STOP
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
@@ -143,7 +143,8 @@ def _outcomes(counts: Counts) -> list[Entry]:
 def _results(counts: Counts) -> list[Entry]:
     """How many pressed which key, by its name; nothing where all that is asked for is to confirm."""
     names = {} if counts.results.keys() == {CONFIRMED} else counts.results
-    return [(count, printable(name), "") for name, count in names.items()]
+    words = {STOP: "stop: no more calls"}
+    return [(count, words.get(name) or printable(name), "") for name, count in names.items()]
 
 
 def _errors(counts: Counts, most: int) -> list[Entry]:

@@ -67,8 +67,8 @@ DOCUMENTS: Mapping[str, str] = {
     "sessions": _SESSION,
     "sessions ID": f"{_SESSION} legs events",
     "events": _EVENT,
-    "stats": "since ended open unknown answered answerRate outcomes callDuration.median callDuration.calls "
-    "mos.median mos.calls errors.errorCode errors.errorMsg errors.calls",
+    "stats": "since ended open unknown answered answerRate outcomes results callDuration.median "
+    "callDuration.calls mos.median mos.calls errors.errorCode errors.errorMsg errors.calls",
     "replay": f"id type sessionId body error {_ANSWER}",
     "trigger": f"event {_ANSWER}",
     "prune": "before events calls broadcasts deleted",

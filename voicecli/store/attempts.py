@@ -29,11 +29,13 @@ ANSWER_OUTLIVES = 3_600_000_000  # microseconds from the request on: no client w
 
 
 class AttemptDetails(TypedDict, total=False):
-    """What is written down with a request: ``asks``, ``broadcast`` and ``line`` are as in ``Attempt``.
-    ``flow`` is the whole callflow, which is kept sealed for who answers its questions. ``fingerprint`` is
-    what --once knows it by, and until ``guarded`` (microseconds since 1970) it is not deleted."""
+    """What is written down with a request: ``asks``, ``key_names``, ``broadcast`` and ``line`` are as in
+    ``Attempt``. ``flow`` is the whole callflow, which is kept sealed for who answers its questions.
+    ``fingerprint`` is what --once knows it by, and until ``guarded`` (microseconds since 1970) it is not
+    deleted."""
 
     asks: str | None
+    key_names: str | None
     flow: "Sequence[Action] | None"
     broadcast: int | None
     line: int | None
@@ -109,6 +111,7 @@ class Attempts:
             _answer_until(placed, request.callflow if flow is None else flow),
             run,
             user_at_host(),
+            details.get("key_names"),
         )
 
     def fingerprints(self, request: CallRequest) -> list[bytes]:
@@ -185,7 +188,8 @@ OUTCOME_READER = "outcomes"  # in seen_events
 INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
-    " answer_until, run, placed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " answer_until, run, placed_by, key_names)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -311,5 +315,5 @@ def delete_expired_flows(store: Store) -> None:
 _COLUMNS = (
     "id, placed, state, session, client_request_id, source, destination, client_action_id, asks, broadcast,"
     " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until, run,"
-    " placed_by"
+    " placed_by, key_names"
 )
