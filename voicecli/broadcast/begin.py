@@ -1,11 +1,15 @@
 """Begins a broadcast: validates the list and puts it into the journal, before anybody is called."""
 
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from voicecli.account import AccountId
+from voicecli.at_most import AtMost
+from voicecli.broadcast.callee_hours import Zones
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
@@ -13,10 +17,10 @@ from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
-from voicecli.errors import InvalidInput, quote
+from voicecli.errors import CalledTooOften, InvalidInput, PlacedBefore, quote
 from voicecli.plurals import counted
-from voicecli.store import broadcasts, former_keys
-from voicecli.store.broadcasts import RowState
+from voicecli.store import broadcasts, contacts, former_keys
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
 
@@ -34,15 +38,16 @@ def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -
         any_number=options.any_number,
     )
     if options.vca_elsewhere:
-        refuse_conflicts("--vca-elsewhere", {"--confirm": options.confirm, "--digits": options.digits})
+        refuse_conflicts("--vca-elsewhere", options.script(content).questions())
         if not plan.has_question:
             raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
     return plan
 
 
-class QuietPeople(NamedTuple):
-    """How many can't be called now, for quiet hours, and when the first of them can."""
+class ClosedZones(NamedTuple):
+    """How many people of the same time zones can't be called when the broadcast begins, and until when."""
 
+    zones: Zones
     people: int
     until: datetime | None
 
@@ -59,26 +64,61 @@ class Prepared:
     store: Store
     account: AccountId
     fingerprint: bytes
+    sent_before: PlacedBefore | None = None
+    """Why it is not sent, where this list was before and is not to be sent again."""
 
     def check(self) -> None:
-        """Raises InvalidInput for bad rows that are not to be skipped, and where there is nobody to call."""
+        """Raises PlacedBefore where the list was sent before, and InvalidInput for bad rows that are not to
+        be skipped, and where there is nobody to call."""
+        if self.sent_before is not None:
+            raise self.sent_before
         if self.validated.invalid and not self.send_options.skip_invalid:
             raise _refusal(self.plan, self.validated)
+        if not len(self.validated) and self.too_often:
+            raise CalledTooOften(
+                f"Nobody who is left on this list may be called now, by --at-most {self.options.at_most}: "
+                "nothing was sent.",
+                hint="--dry-run says how many could be called later; --at-most none calls them anyway.",
+                details={"atMost": self.options.at_most, "calledTooOften": self.too_often},
+            )
         if not len(self.validated) and self.send_options.shard[1] == 1:
             raise InvalidInput("No row of this list is left to call.", hint="--dry-run says why.")
 
     @property
+    def too_often(self) -> int:
+        """How many people are left out for now since they were called so often: --at-most."""
+        return sum(contacts.is_left_out(reason) for _, reason in self.validated.skipped.values())
+
+    @property
     def duration(self) -> float:
         """How many seconds it takes to begin all calls, quiet hours apart."""
-        options = self.options
-        return len(self.validated) / (options.calls_per_second() or options.concurrency / RESPONSE_TIME)
+        options, calls = self.options, len(self.validated)
+        if options.max_calls is not None:
+            calls = min(calls, options.max_calls)
+        return calls / (options.calls_per_second() or options.concurrency / RESPONSE_TIME)
 
-    def quiet_people(self) -> QuietPeople:
-        """Who can't be called now, by the hours where they are."""
-        planned = (row for row in self.validated.rows() if row.state is RowState.PLANNED)
-        quiet = [self.eligibility.hours.quiet_zones(row.destination) for row in planned]
-        closed = [zones for zones in quiet if zones is not None]
-        return QuietPeople(len(closed), self.eligibility.hours.next_opening(set(closed)))
+    @property
+    def first(self) -> BroadcastRow | None:
+        """The first row that is called."""
+        return next(self._planned_rows(), None)
+
+    def reasons_to_skip(self) -> Counter[str]:
+        """How many people are not called for each reason, invalid rows apart."""
+        reasons = [reason for number, reason in self.validated.skipped.values() if number]
+        return Counter(contacts.LEFT_OUT_IN_SUM if contacts.is_left_out(one) else one for one in reasons)
+
+    def closed_zones(self) -> list[ClosedZones]:
+        """Where people can't be called when it begins, by the hours there; where most of them are first."""
+        hours = self.eligibility.hours
+        closed = Counter(hours.quiet_zones(row.destination) for row in self._planned_rows())
+        return [
+            ClosedZones(zones, people, hours.next_opening([zones]))
+            for zones, people in closed.most_common()
+            if zones is not None
+        ]
+
+    def _planned_rows(self) -> Iterator[BroadcastRow]:
+        return (row for row in self.validated.rows() if row.state is RowState.PLANNED)
 
     def start(
         self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None
@@ -93,7 +133,7 @@ class Prepared:
             fingerprint=self.fingerprint,
             shard=self.send_options.shard,
             file=file,
-            options={**self.options._asdict(), **(receiver or ReceiverOptions()).kept()},
+            options={**self.options.kept(), **(receiver or ReceiverOptions()).kept()},
             content=content.packed(),
         )
         with ExitStack() as stack:
@@ -115,19 +155,35 @@ def prepare_broadcast(
     do_not_call: frozenset[str] = frozenset(),
 ) -> Prepared:
     """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
-    Raises PlacedBefore where this list was sent before, unless it is to be sent again."""
+    Nothing is raised for its rows yet, nor where the list was sent before: ``Prepared.check`` does."""
     send_options = send_options or SendOptions()
     fingerprint, *former = former_keys.fingerprints(store, people)
-    if not send_options.again:
-        broadcasts.refuse_repetition(
-            store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
-        )
+    sent_before = None
+    try:
+        if not send_options.again:
+            broadcasts.refuse_repetition(
+                store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
+            )
+    except PlacedBefore as error:
+        sent_before = error
     eligibility = options.eligibility(do_not_call)
     eligibility.update(store)
     validated = validate(
         plan, eligibility=eligibility, shard=send_options.shard, skip_invalid=send_options.skip_invalid
     )
-    return Prepared(plan, validated, options, send_options, eligibility, store, account, fingerprint)
+    if (at_most := options.contact_limit()) is not None:
+        validated.leave_out(_called_too_often(store, validated, at_most))
+    return Prepared(
+        plan, validated, options, send_options, eligibility, store, account, fingerprint, sent_before
+    )
+
+
+def _called_too_often(store: Store, validated: ValidatedList, at_most: AtMost) -> dict[str, str]:
+    """Who was called too often to be called now, and why in words."""
+    contacts.read_outcomes(store)
+    planned = (row.destination for row in validated.rows() if row.state is RowState.PLANNED)
+    found = contacts.called_too_often(store, planned, at_most)
+    return {number: last.reason(at_most) for number, last in found.items()}
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from voicecli.broadcast.contact_check import ContactCheck
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.in_flight import InFlight, RequestSender
 from voicecli.broadcast.pacing import Pace
@@ -53,7 +54,7 @@ MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of 
 LONGEST_PAUSE = 30.0  # seconds
 STORE_BUSY_PAUSE = 0.05  # seconds until what another process kept from being written is tried again
 STORE_AWAY_PAUSE = 0.5  # seconds until it is tried again to reach the database
-GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
+GATHERING = 3  # turns of the event loop, in which answers that have arrived get here
 MAX_NOT_CALLED = 1_000  # rows that are looked at in one round and not called
 _REFUSES_KEY = 401  # the HTTP status that every other row would get, too
 _REFUSES_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has accepted one
@@ -88,24 +89,28 @@ class Engine:
         self._why_wait = why_wait
         self._on_row = on_row
         self._on_progress = on_progress
-        self._progress = Progress(journal.store, journal.broadcast, policy.confirming)
+        self._progress = Progress(journal.store, journal.broadcast, policy.keys)
         self.counts = self._progress.counts
         self._writes = PendingWrites(journal, self._progress)
         self._in_flight = self._writes.in_flight
         self._completed: deque[InFlight] = deque()  # whose answers are to be taken
         eligibility.is_outdated = True  # somebody may have unsubscribed since the list was validated
-        self._queue = Queue(journal, round(policy.every * 1e6), self._writes.row)
+        self._contacts = ContactCheck(journal.store, policy.at_most)
+        every, looking_ahead = round(policy.every * 1e6), self._contacts.looking_ahead
+        self._queue = Queue(journal, every, self._writes.row, looking_ahead=looking_ahead)
         self._reports = ReportUpdates(journal, self._writes, self._queue, policy)
         self._next_row: BroadcastRow | None = None  # that is called once the pace allows it
         self._all_rows_read = False  # whether all rows of the journal were looked at
         journal.limit_calls(policy.max_calls)
+        journal.at_most = policy.at_most
         self._rate_limited: Counter[int] = Counter()  # 429s, by line
         self._rate_limited_after: dict[int, int] = {}  # the newest event before the first of these requests
         self._any_accepted = False
         self._unreachable = 0  # times in a row
         self._not_before = 0.0  # since 8x8 can't be reached; seconds of the monotonic clock
         self._pause = 0.0  # seconds until it is worth going on
-        self._answer_arrived = asyncio.Event()
+        self._wake_up = asyncio.Event()
+        self._answers_wanted = 1  # so many of those that have arrived are something to do
         self._store_trouble = ""  # why nothing can be written to it, in words
         self._reconnecting: asyncio.Task[None] | None = None
         self._last_look = 0.0  # monotonic
@@ -131,7 +136,8 @@ class Engine:
                         await self._reconnect()
                     else:
                         self._store_trouble = ""
-                        await self._wait()
+                        if not self._is_over():
+                            await self._wait()
             except OutputFailed:
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours, too, ends it in an orderly way
@@ -152,7 +158,7 @@ class Engine:
 
         def take_now() -> None:
             self._news_came, self._reports_are_due = False, True
-            self._answer_arrived.set()
+            self._wake_up.set()
 
         return self._journal.store.notifications(partial(call_on_loop, loop, take_soon))
 
@@ -195,6 +201,7 @@ class Engine:
             self._writes.drop_attempts(leaving)
             for flight in leaving:
                 self._queue.put_first(self._undo(flight))
+            self._contacts.suspect(flight.row.destination for flight in leaving)
             raise
         for flight in leaving:
             self._in_flight[flight.row.line] = flight
@@ -207,18 +214,29 @@ class Engine:
             await self._sender.send(flight)
         finally:
             self._completed.append(flight)
-            self._answer_arrived.set()
+            if len(self._completed) >= self._answers_wanted:
+                self._wake_up.set()
 
     async def _wait(self) -> None:
-        """Wait until there is something to do."""
-        if self._completed:
-            return
-        self._answer_arrived.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._pause):
-                await self._answer_arrived.wait()
+        """Wait until there is something to do. Answers that come soon after each other share a commit, but
+        not all slots are left idle for that."""
+        end = time.monotonic() + self._pause
+        await self._wait_for_answers(1, self._pause)
         for _ in range(GATHERING):
             await asyncio.sleep(0)
+        if self._completed and not self._reports_are_due:
+            half = math.ceil(len(self._in_flight) / 2)
+            await self._wait_for_answers(half, min(end - time.monotonic(), self._journal.gathers_for))
+
+    async def _wait_for_answers(self, number: int, seconds: float) -> None:
+        """Until so many are there, or there is something else to do; at most for so long."""
+        if len(self._completed) >= number or seconds <= 0:
+            return
+        self._answers_wanted = number
+        self._wake_up.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake_up.wait()
 
     def _is_over(self) -> bool:
         if self._in_flight or self._completed:
@@ -311,6 +329,9 @@ class Engine:
         """Whether a row is not called at all, or is put off."""
         if self._is_skipped(row, [row.destination]):
             return True
+        if reason := self._contacts.reason_to_skip(row, but=self._writes.not_placed):
+            self._skip(row, reason)
+            return True
         if (zones := self._eligibility.hours.quiet_zones(row.destination)) is not None:
             self._queue.hold(row, zones)
             return True
@@ -325,10 +346,13 @@ class Engine:
         reason = self._eligibility.reason_to_skip(numbers)
         if reason is None:
             return False
+        self._skip(row, reason)
+        return True
+
+    def _skip(self, row: BroadcastRow, reason: str) -> None:
         called = row.session is not None  # before, and that stays true
         state = RowState.ACCEPTED if called else RowState.SKIPPED
         self._writes.update(row, row._replace(state=state, reason=reason))
-        return True
 
     def _claim(self, row: BroadcastRow) -> InFlight | None:
         """Make the row ``sending``, and its request; None where it is not called."""

@@ -8,10 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from voicecli.at_most import AtMost
 from voicecli.broadcast.policy import Policy
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
 from voicecli.listener.public_access import PublicAccess
+from voicecli.sessions.key_names import KeyNames
 from voicecli.voice_api import timeouts
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
+FORMER_NAMES = {"quiet": "not_between"}
+"""Options by the names that journals of earlier versions have, and what they are called now."""
 _USUAL = Policy()
 _KEPT_OF_ACCESS = ("domain", "public_url", "ngrok_config", "install_ngrok")
 
@@ -34,16 +38,19 @@ class BroadcastOptions(NamedTuple):
     speed: float | None = None
     spell_digits: bool = False
     confirm: str | None = None
+    keys: str | None = None
+    accept: str | None = None
     digits: str | None = None
     hash_ends: bool = False
     valid_for: float | None = None
     rate: str | None = None
     concurrency: int = _USUAL.concurrency
     max_calls: int | None = None
-    quiet: str | None = None
+    not_between: str | None = None
     weekdays: bool = False
     do_not_call: str | None = None
     call_unsubscribed: bool = False
+    at_most: str | None = None
     any_number: bool = False
     vca_elsewhere: bool = False
     retry: tuple[str, ...] = ()
@@ -56,13 +63,26 @@ class BroadcastOptions(NamedTuple):
     @classmethod
     def from_mapping(cls, options: Mapping[str, object]) -> "BroadcastOptions":
         """By name, as the journal has them, or as they were given: lengths of time may be timedelta. What is
-        missing or None has its default, and what is no option of a broadcast is left out."""
+        missing or None has its default, and what is no option of a broadcast is left out. Former names count
+        where the present one is missing, and ``confirm`` where ``keys`` is."""
+        options = {**{new: options[old] for old, new in FORMER_NAMES.items() if old in options}, **options}
         known: dict[str, Any] = {
             name: value.total_seconds() if isinstance(value, timedelta) else value
             for name, value in options.items()
             if name in cls._fields and value is not None
         }
+        if "keys" in known:
+            known.pop("confirm", None)
         return cls(**{**known, "retry": tuple(known.get("retry", ()))})
+
+    def kept(self) -> dict[str, object]:
+        """For the journal. Former names stand beside the present ones: a machine of the team that has an
+        earlier version may go on with the broadcast, and must not call anybody at night, nor without the
+        question."""
+        kept = self._asdict()
+        if self.keys is not None and (keys := self.key_names()) is not None:
+            kept["confirm"] = ",".join(sorted(keys.accepted or keys.names))
+        return {**kept, **{old: kept[new] for old, new in FORMER_NAMES.items()}}
 
     def script(self, content: "Content") -> Script:
         return Script(
@@ -74,6 +94,8 @@ class BroadcastOptions(NamedTuple):
             speed=self.speed,
             spell_digits=self.spell_digits,
             confirm=self.confirm,
+            keys=self.keys,
+            accept=self.accept,
             digits=self.digits,
             hash_ends=self.hash_ends,
             thanks=content.thanks,
@@ -89,6 +111,10 @@ class BroadcastOptions(NamedTuple):
     def captures(self) -> bool:
         return self.script(Content()).captures
 
+    def key_names(self) -> KeyNames | None:
+        """What keys mean; None where they mean nothing. Raises InvalidInput."""
+        return self.script(Content()).key_names()
+
     def policy(self) -> Policy:
         return Policy(
             concurrency=self.concurrency,
@@ -99,8 +125,13 @@ class BroadcastOptions(NamedTuple):
             wait=self.waits,
             timeout=self.timeout,
             digits=self.captures,
-            confirming=self.script(Content()).confirming(),
+            keys=self.key_names(),
+            at_most=self.contact_limit(),
         )
+
+    def contact_limit(self) -> AtMost | None:
+        """How often the same person may be called; None for any number of times. Raises InvalidInput."""
+        return None if self.at_most is None else AtMost.parse(self.at_most)
 
     def eligibility(self, do_not_call: frozenset[str] = frozenset()) -> "Eligibility":
         """Who may be called; ``do_not_call`` has numbers (E.164) that are not. Raises InvalidInput."""
@@ -108,8 +139,8 @@ class BroadcastOptions(NamedTuple):
         from voicecli.quiet_hours import Hours, parse_quiet_hours
 
         hours = None
-        if self.quiet is not None or self.weekdays:
-            quiet = None if self.quiet is None else parse_quiet_hours(self.quiet)
+        if self.not_between is not None or self.weekdays:
+            quiet = None if self.not_between is None else parse_quiet_hours(self.not_between)
             hours = Hours(quiet, weekdays=self.weekdays)
         return Eligibility(hours, do_not_call, call_unsubscribed=self.call_unsubscribed)
 

@@ -1,7 +1,7 @@
 """Validates a list before the first call: which rows are called, which are skipped, and which are invalid."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -51,6 +51,16 @@ class ValidatedList:
         self._lines.append(line)
         self._numbers.append(number)
         self.seconds += seconds
+
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Numbers (E.164) that are not called after all, and why."""
+        before = [*zip(self._lines, self._numbers, strict=True)]
+        called = [(line, number) for line, number in before if f"+{number}" not in reasons]
+        for line, number in set(before).difference(called):
+            self.skipped[line] = (f"+{number}", reasons[f"+{number}"])
+        self.seconds *= len(called) / len(before) if before else 1.0
+        self._lines = array("Q", [line for line, _ in called])
+        self._numbers = array("Q", [number for _, number in called])
 
     def line_of(self, number: int) -> int:
         """The line of a number, 0 for none. It takes milliseconds in a long list."""

@@ -19,11 +19,15 @@ class Counts:
     refused: int = 0
     unknown: int = 0
     skipped: int = 0
+    too_often: int = 0  # of these, by --at-most: they can be called later
     in_flight: int = 0  # asked for, and not answered yet
     retrying: int = 0  # that wait for another attempt, whatever they count as until then
     outcomes: Counter[str] = field(default_factory=Counter)
     """By 8x8's final sessionStatus, in the order in which they first came."""
-    confirmed: int | None = None  # None where nobody was asked to
+    results: Counter[str] = field(default_factory=Counter)
+    """By the names of the keys that were pressed, in the order of the keys; 0 for those that nobody pressed.
+    Empty where keys mean nothing."""
+    confirmed: int | None = None  # the accepted ones of these; None where nobody was asked to
     errors: Counter[str] = field(default_factory=Counter)
     """By what went wrong, in words."""
     rate: float = 0.0  # calls a second, lately
@@ -54,8 +58,9 @@ class Counts:
     def clear_rows(self) -> None:
         """Let no row be counted."""
         self.total = self.accepted = self.refused = self.unknown = self.skipped = 0
-        self.in_flight = self.retrying = 0
+        self.too_often = self.in_flight = self.retrying = 0
         self.confirmed = None if self.confirmed is None else 0
+        self.results = Counter(dict.fromkeys(self.results, 0))
         self.outcomes.clear()
         self.errors.clear()
 
@@ -84,10 +89,12 @@ class Counts:
             "refused": self.refused,
             "unknown": self.unknown,
             "skipped": self.skipped,
+            "calledTooOften": self.too_often,
             "inFlight": self.in_flight,
             "retrying": self.retrying,
             "left": self.left,
             "outcomes": dict(self.outcomes.most_common()),
+            "results": dict(self.results),
             "confirmed": self.confirmed,
             "errors": [
                 {"errorMsg": words, "error": words, "calls": count}

@@ -19,12 +19,15 @@ RESULT_COLUMNS = (
     "outcome",
     "bridge",
     "digits",
+    "result",
+    "answers",
     "duration",
     "attempts",
     "session",
     "reason",
 )
 """What our own columns are called in a file of results; those of its list come behind them."""
+_FORMER_COLUMNS = tuple(name for name in RESULT_COLUMNS if name not in ("result", "answers"))
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records that show which delimiter it is
 
@@ -33,14 +36,14 @@ class Separated:
     """Values between delimiters, as many as there are columns; spreadsheets may write more, but empty."""
 
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
-        self._delimiter = delimiter
+        self.delimiter = delimiter
         # Of a file of results that was written here, whose cells are guarded against spreadsheets.
-        self._guarded = columns[: len(RESULT_COLUMNS)] == RESULT_COLUMNS
+        self._guarded = any(columns[: len(ours)] == ours for ours in (RESULT_COLUMNS, _FORMER_COLUMNS))
         self.columns: Iterable[str] = tuple(map(unguard, columns)) if self._guarded else columns
         self._width = len(columns)
 
     def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
-        records = _rows(lines, self._delimiter)
+        records = _rows(lines, self.delimiter)
         while True:
             try:
                 yield from self._fitted(records)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.status import row_data
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
@@ -37,6 +38,7 @@ class BroadcastView:
         self._programs = context.format == "json"
         self._journal = journal
         self._id = journal.broadcast.id
+        self._keys = BroadcastOptions.from_mapping(journal.broadcast.options).key_names()
         self._last = time.monotonic()
         self._shown = ""
         self._missed: dict[int, None] = {}  # lines of rows that changed while nobody read
@@ -55,14 +57,14 @@ class BroadcastView:
         if self._missed or self._output.streams.is_behind:
             self._missed[row.line] = None
         else:
-            self._record("row", row_data(row))
+            self._record("row", row_data(row, self._keys))
 
     def _catch_up(self) -> None:
         """Once a reader who had paused reads on: report the rows that changed meanwhile as they are now."""
         while self._missed and not self._output.streams.is_behind:
             line = next(iter(self._missed))
             if (row := self._journal.row(line)) is not None:
-                self._record("row", row_data(row))
+                self._record("row", row_data(row, self._keys))
             del self._missed[line]
 
     async def report_missed_rows(self) -> None:
@@ -141,6 +143,8 @@ class BroadcastView:
         return f"To go on: {self._program} broadcast resume {self._id}"
 
     def _code(self, counts: Counts, *, waits: bool) -> ExitCode:
+        if counts.too_often and counts.skipped == counts.total:
+            return ExitCode.PLACED_BEFORE
         fine = not (counts.left or counts.refused or counts.unknown)
         if waits and fine:
             completed = counts.outcomes[Outcome.COMPLETED]
@@ -167,6 +171,9 @@ def commands(
         some = counted(counts.without_outcome, "outcome")
         outcomes = f"Wait for {some} more; reports that came while no listener ran are lost"
         yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
+    if counts.too_often and not running and not counts.left:
+        later = f"Call the {counts.too_often:,} whom --at-most left out, once they may be called"
+        yield f"{command} resume {of}{again}", f"{later}{piped}"
     if counts.unknown and not running:
         doubt = "Also call people for whom it is unknown whether they were called"
         yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"
