@@ -22,10 +22,8 @@ from voicecli.voice_api import timeouts
 EXAMPLES = """\
 voicecli broadcast send people.csv "{name}, see you at {time}." --dry-run
 voicecli broadcast send people.csv --file text.txt --not-between 21:00-08:00
-voicecli broadcast send people.csv "Will you come? 1: yes. 2: no. 9: no more calls." \\
-  --keys 1=yes,2=no,9=stop
-voicecli broadcast send people.csv "Will you come? Press 1." --confirm 1 \\
-  --retry no-answer,busy --every 30m
+voicecli broadcast send people.csv "Will you come? 1: yes. 9: no more." \\
+  --keys 1=yes,9=stop --retry no-answer,busy --every 30m
 voicecli broadcast send people.csv "We are closed today" --rate 90/m --yes -q
 tail -n +100 numbers.txt | voicecli broadcast send - "Hello" --yes
 """

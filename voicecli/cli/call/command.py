@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 voicecli call +33199001234 "Your account has been updated" --wait
-voicecli call +33199001234 +33199005678 "We are closed today"
 echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
 voicecli call +33199001234 +33199005678 "The oven is hot. Press 1." \\
   --confirm 1 --until-confirmed
-voicecli call +33199001234 "At 9? 1: yes. 2: another day. 9: no more calls" \\
+voicecli call +33199001234 "At 9? 1: yes. 2: another day. 9: no more." \\
   --keys 1=confirmed,2=reschedule,9=stop
 voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash"
 """
@@ -94,6 +93,7 @@ def call(
     if call_options.dry_run:
         from voicecli.voice_api.operations.calls import send_callflow
 
+        arguments.warn_of_speech(context, requests)
         for request in requests:
             context.show(
                 settings,
