@@ -108,7 +108,7 @@ class Engine:
         self._any_accepted = False
         self._unreachable = 0  # times in a row
         self._not_before = 0.0  # since 8x8 can't be reached; seconds of the monotonic clock
-        self._pause = 0.0  # seconds until it is worth going on
+        self._next_round_at = 0.0  # monotonic: at the latest
         self._wake_up = asyncio.Event()
         self._answers_wanted = 1  # so many of those that have arrived are something to do
         self._store_trouble = ""  # why nothing can be written to it, in words
@@ -220,13 +220,13 @@ class Engine:
     async def _wait(self) -> None:
         """Wait until there is something to do. Answers that come soon after each other share a commit, but
         not all slots are left idle for that."""
-        end = time.monotonic() + self._pause
-        await self._wait_for_answers(1, self._pause)
+        await self._wait_for_answers(1, self._next_round_at - time.monotonic())
         for _ in range(GATHERING):
             await asyncio.sleep(0)
         if self._completed and not self._reports_are_due:
             half = math.ceil(len(self._in_flight) / 2)
-            await self._wait_for_answers(half, min(end - time.monotonic(), self._journal.gathers_for))
+            left = self._next_round_at - time.monotonic()
+            await self._wait_for_answers(half, min(left, self._journal.gathers_for))
 
     async def _wait_for_answers(self, number: int, seconds: float) -> None:
         """Until so many are there, or there is something else to do; at most for so long."""
@@ -286,7 +286,7 @@ class Engine:
 
     def _claim_rows(self, leaving: list[InFlight]) -> None:
         """Append the requests that leave in this round."""
-        self._pause = LOOK_EVERY
+        self._next_round_at = time.monotonic() + LOOK_EVERY
         if self._why_wait():
             return
         room = self._policy.concurrency - len(self._in_flight)
@@ -306,7 +306,7 @@ class Engine:
                 raise
             if not can_go_on:
                 return
-        self._pause = 0.0
+        self._next_round_at = 0.0
 
     def _claim_row(self, row: BroadcastRow, leaving: list[InFlight]) -> bool:
         """Append its request, unless it is not called now or at all; False where nobody can be called now."""
@@ -319,7 +319,7 @@ class Engine:
             return False
         pause = self._not_before - time.monotonic()
         if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
-            self._next_row, self._pause = row, min(pause, LOOK_EVERY)
+            self._next_row, self._next_round_at = row, time.monotonic() + min(pause, LOOK_EVERY)
             return False
         if (flight := self._claim(row)) is not None:
             leaving.append(flight)
