@@ -23,6 +23,7 @@ from voicecli.store import broadcasts, contacts, former_keys
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
+from voicecli.store.opening import before_first_call
 
 RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 
@@ -120,6 +121,7 @@ class Prepared:
     def _planned_rows(self) -> Iterator[BroadcastRow]:
         return (row for row in self.validated.rows() if row.state is RowState.PLANNED)
 
+    @before_first_call()
     def start(
         self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None
     ) -> OpenBroadcast:
@@ -145,6 +147,7 @@ class Prepared:
         return opened
 
 
+@before_first_call()
 def prepare_broadcast(
     store: Store,
     account: AccountId,
