@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from voicecli.account import AccountId
@@ -110,10 +110,10 @@ class Prepared:
 
     def closed_zones(self) -> list[ClosedZones]:
         """Where people can't be called when it begins, by the hours there; where most of them are first."""
-        hours = self.eligibility.hours
-        closed = Counter(hours.quiet_zones(row.destination) for row in self._planned_rows())
+        hours, start = self.eligibility.hours, self.send_options.start or datetime.now(UTC)
+        closed = Counter(hours.quiet_zones(row.destination, start) for row in self._planned_rows())
         return [
-            ClosedZones(zones, people, hours.next_opening([zones]))
+            ClosedZones(zones, people, hours.opening(zones, start))
             for zones, people in closed.most_common()
             if zones is not None
         ]
