@@ -35,7 +35,7 @@ def once_a_day(**options: object) -> Policy:
     return Policy(at_most=AtMost(1, timedelta(days=1)), **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
 def worlds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[World]]:
     """Two broadcasts in one store, each with a connection of its own."""
     with ExitStack() as stack:

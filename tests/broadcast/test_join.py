@@ -18,14 +18,17 @@ from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.report_recording import record_reports_if_idle
+from voicecli.broadcast.retention import count_old
 from voicecli.broadcast.shared_pace import SharedPace
 from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreBusy, StoreUnreachable
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import attempts, broadcasts, hang_guard, workers
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
+from voicecli.store.engine import StatementResult
 from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.read_positions import last_event_number
 
 ROWS = 150
@@ -234,6 +237,32 @@ def test_a_write_whose_answer_was_lost_calls_nobody_twice_and_leaves_nobody_out(
     assert world.store.read_number("SELECT count(*) FROM calls") == 100
 
 
+def test_reports_of_rows_whose_taking_got_no_answer_are_read(
+    world: TeamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(world, 2)
+    with world.joined() as dead:
+        row = dead.rows_to_call()()
+        assert row is not None
+        dead.write([(row, row._replace(state=RowState.SENDING, attempts=1))])
+    world.report(row.line, "COMPLETED")
+    newest = last_event_number(world.store)
+    world.journal.write((), seen=newest)
+    execute = world.journal._db.execute_alone
+
+    def lose_answer(statement: str, values: Sequence[object]) -> StatementResult:
+        execute(statement, values)
+        raise StoreUnreachable("The connection broke.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.journal._db, "execute_alone", lose_answer)
+        with pytest.raises(StoreUnreachable):
+            world.journal.rows_to_call()()
+    world.journal.reconnect()
+    assert world.journal.owns(row.line)
+    assert world.journal.seen < newest
+
+
 def test_nobody_is_left_out_where_the_pace_can_not_be_read(
     world: TeamWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,3 +301,23 @@ def test_a_write_that_took_place_is_not_undone_since_reports_can_not_be_read_aga
     assert world.journal.seen == newest
     world.journal.attend(is_idle=False)
     assert world.journal.seen == newest - 1
+
+
+# -- what is old -------------------------------------------------------------------------------------
+
+
+def test_who_slept_as_it_planned_can_not_go_on_once_that_is_deleted(world: TeamWorld) -> None:
+    world.forget_leases()
+    with open_store(world.place) as other:
+        broadcasts.delete_unplanned(other)
+    with pytest.raises(InUse, match="others have deleted broadcast"):
+        plan(world)
+    assert not world.store.read_number("SELECT count(*) FROM broadcast_rows")
+
+
+def test_to_count_what_is_old_changes_nothing(world: TeamWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(world)
+    assert count_old(world.store, world.store.now()).broadcasts == 0, "it is worked on"
+    world.journal.close()
+    monkeypatch.delattr(workers, "begin")
+    assert count_old(world.store, world.store.now()).broadcasts == 1

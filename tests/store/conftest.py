@@ -23,6 +23,7 @@ OF_EACH_ENGINE = (
         "test_contacts",
         "test_guards",
         "test_history",
+        "test_reports",
         "test_stop_keys",
         "test_unsubscribed",
     ),

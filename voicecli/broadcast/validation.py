@@ -1,7 +1,7 @@
 """Validates a list before the first call: which rows are called, which are skipped, and which are invalid."""
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -40,6 +40,11 @@ class ValidatedList:
     def __len__(self) -> int:
         """How many are called."""
         return len(self._lines)
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """Those of the rows that are called, in their order."""
+        return self._lines
 
     @property
     def skipped_numbers(self) -> int:

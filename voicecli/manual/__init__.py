@@ -9,6 +9,8 @@ from pathlib import Path
 TOPICS = (
     "calls",
     "lists",
+    "texts",
+    "answers",
     "results",
     "alerts",
     "listening",

@@ -42,7 +42,7 @@ class SharedJournal(Journal):
         self._worker = Worker(worker, user_at_host(), 0, is_alive=True, is_idle=False)
         self._epoch = 0
         self._sets_limit = resumes
-        self._seen = store.read_number("SELECT seen FROM workers WHERE id = ?", (worker,))
+        self._seen = self._seen_as_stored()
         self._chunks = OwnChunks(store, broadcast, self._take_chunk)
         self._looked = self._renewed = float("-inf")  # monotonic
         self._is_idle = False
@@ -120,12 +120,12 @@ class SharedJournal(Journal):
 
     def _put(self, rows: Sequence[BroadcastRow]) -> None:
         with self.store.transaction(concurrent=True) as transaction:
-            self._renew(transaction, is_idle=False)
+            self._renew(transaction, is_planning=True)
             values = [(self.broadcast.number, *row) for row in rows]
             transaction.execute_many(PUT, values)
 
     def _make_ready(self, transaction: Transaction) -> None:
-        self._renew(transaction, is_idle=False)
+        self._renew(transaction, is_planning=True)
         workers.make_chunks(transaction, self.broadcast.number)
 
     # -- rows that are to be called ------------------------------------------------------------------
@@ -191,15 +191,20 @@ class SharedJournal(Journal):
         free = "SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0"
         return bool(self.store.read_number(f"SELECT EXISTS ({free})", (self.broadcast.number,)))
 
-    def _renew(self, transaction: Transaction, *, is_idle: bool) -> None:
+    def _renew(self, transaction: Transaction, *, is_idle: bool = False, is_planning: bool = False) -> None:
         """Who was ended by others before there was anything to do, since a list takes long to read, say,
-        begins anew."""
-        update = "UPDATE workers SET lease_until = ?, idle = ? WHERE id = ? AND epoch = ?"
-        values = (workers.end_of_lease(self.store), is_idle, self._worker.id, self._epoch)
+        begins anew; not where they are deleting the broadcast."""
+        update = "UPDATE workers SET lease_until = ?, idle = ?, seen = ? WHERE id = ? AND epoch = ?"
+        values = (workers.end_of_lease(self.store), is_idle, self._seen, self._worker.id, self._epoch)
         if transaction(update, values).changed:
             return
         if self._chunks or self._epoch:
             raise self._ended()
+        if is_planning or self.state is BroadcastState.PLANNING:
+            raise InUse(
+                f"This machine was silent for too long: others have deleted broadcast {self.broadcast.id}.",
+                hint="Nobody was called from here: send the list again.",
+            )
         self._worker = self._worker._replace(id=workers.begin(self.store, transaction, self.broadcast.number))
 
     def _ended(self) -> InUse:
@@ -227,6 +232,7 @@ class SharedJournal(Journal):
         query = "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker = ?"
         for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker.id)):
             self._chunks.add(chunk)  # one of which the answer to its taking was lost, too
+        self._seen = min(self._seen, self._seen_as_stored())  # since that may have lowered it
 
     def hide(self, *, if_untouched: bool = False) -> bool:
         with self.store.transaction() as transaction:
@@ -251,8 +257,8 @@ class SharedJournal(Journal):
         self._came_early(stored_attempts.first_summary_of(self.store, self._accepted))
         self._read_again()
         with self.store.transaction(concurrent=True) as transaction:
-            lock = "SELECT 1 FROM workers WHERE id = ? AND epoch = ? FOR UPDATE"
-            if transaction(lock, (self._worker.id, self._epoch)).rows:
+            update = "UPDATE workers SET seen = ? WHERE id = ? AND epoch = ?"
+            if transaction(update, (self._seen, self._worker.id, self._epoch)).changed:
                 workers.end(self.store, transaction, self.broadcast.number, self._worker)
 
     # -- writing -------------------------------------------------------------------------------------
@@ -261,6 +267,10 @@ class SharedJournal(Journal):
     def seen(self) -> int:
         """The newest event whose reports were taken in for our own rows."""
         return self._seen
+
+    def _seen_as_stored(self) -> int:
+        """An earlier one, maybe: then events are read twice, should this process end."""
+        return self.store.read_number("SELECT seen FROM workers WHERE id = ?", (self._worker.id,))
 
     def write(
         self,
@@ -273,6 +283,10 @@ class SharedJournal(Journal):
         """As in Journal, all of it in one statement. Raises StoreBusy, too, where others have made the calls
         that were left."""
         changes, answers = list(changes), list(answers)
+        seen = self._seen if seen is None else seen
+        if not (changes or new_attempts or answers or self._accepted):
+            self._seen = seen  # it is written with what comes next, or by ``attend``
+            return ()
         calls = 0 if self.calls_left is None else calls_in(changes)
         accepted = [session for _, _, session in answers if session]
         statement = WriteStatement(self._db.shared_lock)
@@ -291,7 +305,7 @@ class SharedJournal(Journal):
             self._keep_answers(answers)
             raise
         self._accepted = accepted
-        self._seen = self._seen if seen is None else seen
+        self._seen = seen
         if self.calls_left is not None:
             self.calls_left -= calls
         self._came_early(first)

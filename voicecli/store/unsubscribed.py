@@ -6,6 +6,7 @@ They are kept apart from the events that said so, since those are deleted when t
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from voicecli.errors import StoreFailed, StoreUnreachable
 from voicecli.store.engine import Store, Transaction
@@ -71,7 +72,7 @@ def unsettled_sessions(store: Store) -> set[str]:
 def add(store: Store, number: str, *, since: int, session: str) -> None:
     """This one (E.164) has unsubscribed, at that time (microseconds since 1970), in a session whose summary
     may not say who it was. For one who is known, the first time stays."""
-    with store.transaction() as transaction:
+    with store.transaction(concurrent=True) as transaction:
         transaction(_INSERT, (number, since, session))
 
 
@@ -105,32 +106,33 @@ def _try_update(store: Store) -> bool:
     found = _read(store, seen, newest)
     if newest <= min(seen.values()) and not found:
         return True
-    with store.transaction() as transaction:
-        return _record(store, transaction, found, seen, newest)
+    with suppress(_ReadMeanwhile), store.transaction(concurrent=True) as transaction:
+        _record(transaction, found, seen, newest)
+        return True
+    return False
 
 
 def update_within(store: Store, transaction: Transaction) -> list[tuple[str, int, str]]:
     """``update`` within a transaction: whom the events are about, when they came, and their sessions."""
     seen, newest = _positions(store), last_event_number(store)
     found = _read(store, seen, newest)
-    _record(store, transaction, found, seen, newest)
+    _record(transaction, found, seen, newest)
     return [(person, one.received, one.session) for one in found for person in one.people]
 
 
+class _ReadMeanwhile(Exception):
+    """Undoes the transaction."""
+
+
 def _record(
-    store: Store,
-    transaction: Transaction,
-    found: Iterable[Unsubscription],
-    seen: Mapping[str, int],
-    newest: int,
-) -> bool:
-    if _positions(store) != seen:
-        return False
+    transaction: Transaction, found: Iterable[Unsubscription], seen: Mapping[str, int], newest: int
+) -> None:
+    """Raises _ReadMeanwhile."""
     for reader, event in seen.items():
-        advance(store, transaction, reader, event, max(event, newest))
+        if not advance(transaction, reader, event, max(event, newest)):
+            raise _ReadMeanwhile
     for one in found:
         key = _WAITING.format(one.event)
         if one.is_new or transaction(_DELETE, (key,)).changed:  # else another process has done it
             people = set() if one.is_void else one.people or {key}
             transaction.execute_many(_INSERT, [(person, one.received, one.session) for person in people])
-    return True

@@ -69,7 +69,7 @@ def refuse_what_has_no_effect(
         raise InvalidInput("--until-confirmed needs --confirm or --keys, with the keys that confirm.")
     if not outcome.wants_key:
         refuse_without("--confirm or --keys", given(alert))
-    elif not asked.script().confirming():
+    elif (keys := asked.script().key_names()) is not None and not keys.accepted:
         refuse_without("a name other than stop", given(alert))
     if outcome.vca_elsewhere:
         refuse_conflicts("--vca-elsewhere", asked.script().questions())
@@ -103,6 +103,15 @@ def requests(context: Context, settings: Settings, asked: Arguments) -> list[Cal
             )
         made.append(request)
     return made
+
+
+def warn_of_speech(context: Context, requests: Sequence[CallRequest]) -> None:
+    """Warn of what a voice can't speak well, without showing the text around it."""
+    from voicecli.voice_api import speech_problems as speech
+
+    texts = dict.fromkeys(text for request in requests for text in callflow.spoken_texts(request.callflow))
+    if problems := dict.fromkeys(problem for text in texts for problem in speech.speech_problems(text)):
+        context.output.warning(f"The text has {speech.in_words(problems)}. {speech.ADVICE}")
 
 
 def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
