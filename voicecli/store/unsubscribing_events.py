@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 IS_WAITING = "destination > 'event ' AND destination < 'event!'"
 """Which rows of ``unsubscribed`` have the number of an event in place of a destination."""
+WAITING = f"SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed WHERE {IS_WAITING}"  # noqa: S608
+"""These numbers."""
 SUMMARIES, KEYS = "unsubscribed", "stop keys"
 """What these events are read as, in seen_events: apart, since an earlier version reads the first only."""
 _CLOCKS = 60_000_000  # microseconds by which the clocks of two machines may differ
-_WAITING = f"SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed WHERE {IS_WAITING}"  # noqa: S608
 _OF_A_CALL = "SELECT 1 FROM calls WHERE calls.session = events.session"
 _STOPS = "instr(calls.key_names, 'stop') > 0"  # perhaps: the names tell
 
@@ -78,7 +79,7 @@ def _events(
     # Each part is found by an index; PostgreSQL would read all events for an OR of both.
     query = (
         f"SELECT id, received, body FROM events WHERE id > ? AND id <= ? AND {new} UNION ALL"  # noqa: S608
-        f" SELECT id, received, body FROM events WHERE id IN ({_WAITING}) AND id <= ? AND {waiting}"
+        f" SELECT id, received, body FROM events WHERE id IN ({WAITING}) AND id <= ? AND {waiting}"
         " ORDER BY id"
     )
     for number, received, body in store.rows(query, (seen, newest, seen)):
