@@ -133,6 +133,13 @@ def test_doctor_looks_at_the_database(checks: Checks, team: StorePlace) -> None:
     assert "(LISTEN)" in found["pooler"]["words"]
 
 
+def test_doctor_looks_at_the_database_before_there_is_an_account(run: Program, team: StorePlace) -> None:
+    done = run("doctor", "--json", env=environment(team))
+    checks = {check["check"]: check["state"] for check in done.json["checks"]}
+    assert done.code == 3
+    assert checks == {".env": "ok", "settings": "failed", **dict.fromkeys(OF_DATABASE, "ok")}
+
+
 def test_doctor_knows_a_pooler(
     checks: Checks, team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
