@@ -64,6 +64,8 @@ def test_json_is_one_document_a_line(run: Program, home: Path) -> None:
         "mos": 4.4,
         "digits": "1",
         "captures": ["1"],
+        "result": None,
+        "answers": {"digits": "1"},
         "errorCode": None,
         "errorMsg": None,
         "error": None,

@@ -1,4 +1,4 @@
-"""The colours of a terminal: each can be read on a white and on a black ground, at a contrast of 4.5:1 at least.
+"""The colours of a terminal: each can be read on a white and on a black ground, at a contrast of 4.5:1.
 
 A terminal has a green and a yellow of its own, which often can't be read on a light ground. Of the 256
 colours that are the same everywhere only six can be read on both.
