@@ -79,10 +79,10 @@ def separated(content: bytes, start: Place) -> tuple[Separated, Place]:
         heading = next(_rows(lines, delimiter))
     except csv.Error:
         raise unreadable_record(content, start) from None
-    return Separated(delimiter, _columns([*map(str.strip, heading)])), lines.place
+    return Separated(delimiter, heading_columns([*map(str.strip, heading)])), lines.place
 
 
-def _columns(heading: list[str]) -> tuple[str, ...]:
+def heading_columns(heading: list[str]) -> tuple[str, ...]:
     names = _without_empty_end(heading)
     if any(map(phone.looks_like_number, names)):
         raise InvalidInput(
