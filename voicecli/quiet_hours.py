@@ -19,6 +19,9 @@ _SATURDAY = 5
 _TIME = r"(\d{1,2})(?::(\d\d))?"
 _RANGE = re.compile(rf"\s*{_TIME}\s*[-–]\s*{_TIME}\s*", re.ASCII)
 
+_LIKE_TIME = r"\d{1,2}(?:[:.h]?\d\d)?(?:[ap]\.?m\.?|h|uhr)?"
+_LIKE_HOURS = rf"{_LIKE_TIME}(?:(?:[-‐‑–—−~/,;]|to|until|till|bis)(?:{_LIKE_TIME})?)*"
+
 
 @dataclass(frozen=True, slots=True)
 class Hours:
@@ -84,6 +87,13 @@ def parse_quiet_hours(text: str) -> tuple[time, time]:
             hint="Give hours such as 21:00-08:00.",
         )
     return start, end
+
+
+def looks_like_hours(text: str) -> bool:
+    """Whether a text is nothing but hours, or a time of day, in whatever way people write them, right or
+    wrong: 21:00-08:00, 21-8, 9pm to 8am, 25-8, 21:00. A number alone is not."""
+    written = "".join(text.split()).lower()
+    return not written.isdigit() and re.fullmatch(_LIKE_HOURS, written, re.ASCII) is not None
 
 
 def _time(hour: str, minute: str | None) -> time | None:

@@ -5,8 +5,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import pytest
 from conftest import RunningSandbox, failing
@@ -136,6 +137,26 @@ def test_a_retry_of_a_row_whose_worker_is_gone_is_done_by_another(world: TeamWor
         asyncio.run(world.work(other, again))
     assert world.calls[number(1)] == 2
     assert world.calls.total() == 4
+
+
+def test_answers_share_a_commit_until_half_of_the_requests_are_answered(
+    world: TeamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(world, 64)
+    write, answered = world.journal.write, []
+
+    def count(changes: Iterable[tuple[BroadcastRow, BroadcastRow]], **more: Any) -> Sequence[int]:
+        changes = list(changes)
+        answered.append(sum(before.state is RowState.SENDING for before, _ in changes))
+        return write(changes, **more)
+
+    monkeypatch.setattr(world.journal, "write", count)
+    monkeypatch.setattr(world.journal, "gathers_for", 60.0)
+    monkeypatch.setattr(engines, "LOOK_EVERY", 60.0)
+    world.run(Policy(concurrency=8))
+    first, *others = answered
+    assert (first, sum(others)) == (0, 64)
+    assert min(others[:10]) >= 4
 
 
 @pytest.mark.soak

@@ -6,14 +6,15 @@ from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.validation import validate
 from voicecli.calling.script import Script
+from voicecli.sessions.key_names import KeyNames
 
 
 def test_an_answer_counts_where_one_was_asked_for() -> None:
     typed = Policy(digits=True)
-    confirming = Policy(digits=True, confirming=frozenset("1"))
-    assert [typed.accepts(digits) for digits in ("1", "23", None)] == [True, True, False]
-    assert [confirming.accepts(digits) for digits in ("1", "2", None)] == [True, False, False]
-    assert not Policy().accepts("1"), "nobody was asked"
+    confirming = Policy(digits=True, keys=KeyNames.of_confirm("1"))
+    assert [typed.is_final(digits) for digits in ("1", "23", None)] == [True, True, False]
+    assert [confirming.is_final(digits) for digits in ("1", "2", None)] == [True, False, False]
+    assert not Policy().is_final("1"), "nobody was asked"
 
 
 def test_what_a_journal_of_an_older_version_does_not_say_is_off() -> None:

@@ -12,6 +12,7 @@ from voicecli.broadcast import report_recording
 from voicecli.broadcast.policy import Policy
 from voicecli.sessions import pending
 from voicecli.sessions.counts import Counts
+from voicecli.sessions.key_names import KeyNames
 from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
 from voicecli.store.broadcast_journal import Journal
@@ -22,7 +23,8 @@ from voicecli.store.sqlite import SqliteStore
 
 TWICE_TOO_MANY = "+33199004291"
 EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"
-CONFIRMING = Policy(wait=True, timeout=3, digits=True, confirming=frozenset("1"))
+ONE = KeyNames.of_confirm("1")
+CONFIRMING = Policy(wait=True, timeout=3, digits=True, keys=ONE)
 
 
 world = pytest.fixture(world_of)
@@ -117,11 +119,16 @@ def test_whose_answer_counts_is_not_called_again_for_an_error(world: World) -> N
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
 
     policy = Policy(
-        wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
+        wait=True,
+        retry=frozenset({"ERROR"}),
+        attempts=2,
+        every=0.0,
+        digits=True,
+        keys=ONE,
     )
     world.run(policy, on_row=on_row)
     assert world.calls == {number(0): 1, number(1): 2}
-    world.journal.plan_retries({"ERROR"}, 3, unless_pressed=policy.confirming)
+    world.journal.plan_retries({"ERROR"}, 3, unless_pressed=policy.final_keys)
     assert [world.row(line).state for line in (1, 2)] == [RowState.ACCEPTED, RowState.RETRY]
 
 
@@ -140,7 +147,12 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
             pressed(world, world.row(1), "1")
 
     policy = Policy(
-        wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
+        wait=True,
+        retry=frozenset({"ERROR"}),
+        attempts=2,
+        every=0.0,
+        digits=True,
+        keys=ONE,
     )
     world.run(policy, on_row=on_row, on_progress=on_progress)
     assert world.calls == {number(0): 1}

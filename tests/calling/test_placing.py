@@ -17,6 +17,7 @@ from voicecli.calling.ledger import Ledger
 from voicecli.calling.placing import Placer
 from voicecli.errors import ConfigurationError, OutcomeUnknown, RateLimited, Unsubscribed
 from voicecli.sessions.attempt import Attempt, AttemptState
+from voicecli.sessions.key_names import KeyNames
 from voicecli.store.attempts import attempts_where
 from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import SqliteStore
@@ -70,8 +71,12 @@ def test_an_attempt_tells_which_keys_confirm_unless_an_application_replies(
     tmp_path: Path, vca_elsewhere: bool, asks: str | None
 ) -> None:
     question = voice_message(NUMBER, "Press 1", source=SOURCE, capture=Capture())
+    keys = KeyNames.of_confirm("12")
     with server(lambda connection: connection.sendall(CREATED)) as (url, _):
-        with placer(url, tmp_path, keys="1,2", vca_elsewhere=vca_elsewhere) as (caller, _warnings):
+        with placer(url, tmp_path, keys=keys, vca_elsewhere=vca_elsewhere) as (
+            caller,
+            _warnings,
+        ):
             caller.place(question)
             caller.place(request())
     assert [attempt.asks for attempt in attempts(tmp_path)] == [asks, None]

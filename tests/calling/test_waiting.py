@@ -23,6 +23,7 @@ from voicecli.calling.results import Result
 from voicecli.calling.waited_call import WaitOptions
 from voicecli.calling.waiting import OutcomeWaiter
 from voicecli.errors import ConfigurationError, PlacedBefore, StoreBusy, StoreFailed
+from voicecli.sessions.key_names import KeyNames
 from voicecli.store import following, read_positions, sqlite
 from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import SqliteStore
@@ -80,13 +81,13 @@ def waiting(
         return None
 
     with server(speak) as (url, _), Client(api_key=KEY, subaccount_id="sub", base_url=url) as client:
-        account = Account(KEY, "sub", url)
+        account, one = Account(KEY, "sub", url), KeyNames.of_confirm("1")
         ledger = Ledger()
         placer = Placer(
-            client, account, StorePlace(home), ledger=ledger, warn=lambda _: None, needs_store=True, keys="1"
+            client, account, StorePlace(home), ledger=ledger, warn=lambda _: None, needs_store=True, keys=one
         )
         with SqliteStore(home) as store:
-            options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
+            options = WaitOptions(timedelta(0), True, one, until_confirmed, tells)
             watched = Watched(
                 placer,
                 following.Follower(store),

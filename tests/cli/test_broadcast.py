@@ -161,9 +161,9 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--rate", "1e9/s"], "--rate takes"),
         (["Hi", "--shard", "0/8"], "--shard takes"),
         (["Hi", "--shard", "9/8"], "--shard takes"),
-        (["Hi", "--quiet", "8-8"], "is the whole day"),
-        (["Hi", "--quiet", "8:01-8:00"], "nobody could be called"),
-        (["Hi", "--quiet", "25-8"], "is not a time span"),
+        (["Hi", "--not-between", "8-8"], "is the whole day"),
+        (["Hi", "--not-between", "8:01-8:00"], "nobody could be called"),
+        (["Hi", "--not-between", "25-8"], "is not a time span"),
         (["Hi", "--attempts", "3"], "--attempts has no effect without --retry"),
         (["Hi", "--every", "3m"], "--every has no effect without --retry"),
         (["Hi", "--timeout", "3m"], "--timeout has no effect without"),
@@ -487,9 +487,9 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     hour = datetime.now(ZoneInfo(asleep)).hour
     quiet = f"{(hour - 2) % 24}-{(hour + 3) % 24}"
     listed(PLACES[asleep], *others)
-    figures = broadcast("people.csv", MESSAGE, "--quiet", quiet, "--dry-run")
-    assert "1 person can't be called now, by their local time: from " in figures.out
-    with broadcast.under_way("people.csv", MESSAGE, "--yes", "--quiet", quiet, "--json") as process:
+    figures = broadcast("people.csv", MESSAGE, "--not-between", quiet, "--dry-run")
+    assert "1 person can't be called now, by their local time:\n  1 in Asia/Singapore, until " in figures.out
+    with broadcast.under_way("people.csv", MESSAGE, "--yes", "--not-between", quiet, "--json") as process:
         wait_until(lambda: broadcast.called == others)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
@@ -498,13 +498,14 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     assert broadcast.called == others
 
 
-def test_a_dry_run_counts_who_is_asleep(broadcast: Broadcast) -> None:
+@pytest.mark.parametrize("option", ["--not-between", "--quiet"])
+def test_a_dry_run_counts_who_is_asleep(broadcast: Broadcast, option: str) -> None:
     """Quiet is, at every moment, the six hours around this one in Singapore; one there is not called."""
     now = datetime.now(ZoneInfo("Asia/Singapore"))
     quiet = f"{(now.hour - 2) % 24}-{(now.hour + 3) % 24}"
     listed("+6561234567", "+6581234567", "+6531234567", ANN)
     write("not", "+6531234567\n")
-    options = ("--quiet", quiet, "--do-not-call", "not", "--dry-run", "--json")
+    options = (option, quiet, "--do-not-call", "not", "--dry-run", "--json")
     figures = broadcast("people.csv", MESSAGE, *options).json
     assert (figures["calls"], figures["asleep"], figures["skipped"]) == (3, 2, 1)
     until = datetime.fromisoformat(figures["asleepUntil"]).astimezone(now.tzinfo)
@@ -521,7 +522,7 @@ def test_weekdays_are_those_of_whoever_is_called(broadcast: Broadcast) -> None:
 
 
 def test_a_number_whose_zones_leave_no_time_is_a_bad_row(broadcast: Broadcast) -> None:
-    done = broadcast(listed(ANN, "+18002345678"), MESSAGE, "--quiet", "18-9", "--dry-run")
+    done = broadcast(listed(ANN, "+18002345678"), MESSAGE, "--not-between", "18-9", "--dry-run")
     assert done.code == 2
     assert re.search(
         r"^3 +No time is allowed in all time zones of \+18002345678\.", done.err, re.MULTILINE

@@ -18,7 +18,7 @@ from test_terminal import on_terminal, plain
 
 from voicecli.platforms.locks import is_held
 
-OWN = "line,destination,status,outcome,bridge,digits,duration,attempts,session,reason"
+OWN = "line,destination,status,outcome,bridge,digits,result,answers,duration,attempts,session,reason"
 FAR = ("--rate", "1/h")  # the second call is an hour away
 
 

@@ -187,7 +187,10 @@ def test_what_is_wrong_with_the_arguments_is_told_before_missing_settings(run: P
     for arguments, words in (
         (("call", NUMBER), "The message is empty"),
         (("call", NUMBER, "--callflow", "missing.json"), "No such file"),
-        (("call", NUMBER, "hi", "--thanks", "x"), "--thanks has no effect without --confirm or --digits."),
+        (
+            ("call", NUMBER, "hi", "--thanks", "x"),
+            "--thanks has no effect without --confirm, --keys or --digits.",
+        ),
         (("call", NUMBER, "hi", "--wait", "--domain", "a.example", *url), "Only one of"),
         (("broadcast", "-", "Hi", "--wait", "--domain", "a.example", *url), "Only one of"),
         (("broadcast", "missing.csv", "Hi"), "There is no file missing.csv."),

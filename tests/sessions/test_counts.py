@@ -1,6 +1,7 @@
 """How a broadcast stands."""
 
 import json
+from collections import Counter
 
 from voicecli.sessions.counts import MAX_KINDS, Counts
 
@@ -39,6 +40,7 @@ def test_a_million_kinds_of_errors_are_fifty_and_others() -> None:
 
 def test_programs_get_all_of_it() -> None:
     counts = Counts(5_000, accepted=1_200, refused=30, rate=47.618, seconds_left=79.6, confirmed=7)
+    counts.results = Counter(confirmed=7, reschedule=0)
     counts.outcome("BUSY")
     counts.outcome("COMPLETED")
     counts.outcome("COMPLETED")
@@ -53,6 +55,7 @@ def test_programs_get_all_of_it() -> None:
         "retrying": 0,
         "left": 3_770,
         "outcomes": {"COMPLETED": 2, "BUSY": 1},
+        "results": {"confirmed": 7, "reschedule": 0},
         "confirmed": 7,
         "errors": [{"errorMsg": "too many at once", "error": "too many at once", "calls": 1}],
         "rate": 47.62,

@@ -184,6 +184,40 @@ def test_what_was_pressed(
         assert (session.captures, session.digits, session.confirmed) == (captures, digits, confirmed)
 
 
+@pytest.mark.parametrize(
+    ("pressed_keys", "digits", "result", "confirmed", "final"),
+    [
+        ([], None, None, False, False),
+        ([("VCA", "1")], "1", "confirmed", True, True),
+        ([("VCA", {"dtmf": "2"}), ("VCA", "5")], "5", None, False, False),
+        ([("VCA", "5"), ("VCA", "2")], "2", "later", False, False),
+        ([("VCA", "9"), ("VCA", "1")], "9", "stop", False, True),
+        ([("VCA", "1"), ("VCA", "9")], "1", "confirmed", True, True),
+        ([("VCA", "9#")], "9", "stop", False, True),
+        ([("VCA", "99")], "99", "stop", False, True),
+        ([("VCA", "91")], "91", None, False, False),
+        ([("VCS", "9")], "9", "stop", False, True),
+        ([("VCS", "9"), ("VCA", "#")], "9", "stop", False, True),
+    ],
+)
+def test_a_key_has_its_name(
+    pressed_keys: list[tuple[str, object]],
+    digits: str | None,
+    result: str | None,
+    *,
+    confirmed: bool,
+    final: bool,
+) -> None:
+    """The first that is accepted, or says to want no more calls, stays; else the last one counts."""
+    asks = placed()._replace(asks="1", key_names="1=confirmed,2=later,9=stop")
+    webhook_events = received(*(pressed(kind, what, at) for at, (kind, what) in enumerate(pressed_keys)))
+    for arriving in (webhook_events, webhook_events[::-1]):
+        session = Session.of(asks, arriving)
+        assert (session.digits, session.result, session.confirmed) == (digits, result, confirmed)
+        assert session.is_final == final
+        assert session.answers == ({} if digits is None else {"keys": digits})
+
+
 def test_when_it_was_confirmed_is_known_only_where_an_event_says_so() -> None:
     timed = Session.of(asking("1"), received(pressed("VCA", {"dtmf": "1"}, 5)))
     assert timed.confirmed_at == event_fields.parse_time(moment(5))

@@ -1,11 +1,14 @@
 """Begins a broadcast: validates the list and puts it into the journal, before anybody is called."""
 
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from voicecli.account import AccountId
+from voicecli.broadcast.callee_hours import Zones
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
@@ -13,10 +16,10 @@ from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
-from voicecli.errors import InvalidInput, quote
+from voicecli.errors import InvalidInput, PlacedBefore, quote
 from voicecli.plurals import counted
 from voicecli.store import broadcasts, former_keys
-from voicecli.store.broadcasts import RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
 
@@ -40,9 +43,10 @@ def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -
     return plan
 
 
-class QuietPeople(NamedTuple):
-    """How many can't be called now, for quiet hours, and when the first of them can."""
+class ClosedZones(NamedTuple):
+    """How many people of the same time zones can't be called when the broadcast begins, and until when."""
 
+    zones: Zones
     people: int
     until: datetime | None
 
@@ -59,9 +63,14 @@ class Prepared:
     store: Store
     account: AccountId
     fingerprint: bytes
+    sent_before: PlacedBefore | None = None
+    """Why it is not sent, where this list was before and is not to be sent again."""
 
     def check(self) -> None:
-        """Raises InvalidInput for bad rows that are not to be skipped, and where there is nobody to call."""
+        """Raises PlacedBefore where the list was sent before, and InvalidInput for bad rows that are not to
+        be skipped, and where there is nobody to call."""
+        if self.sent_before is not None:
+            raise self.sent_before
         if self.validated.invalid and not self.send_options.skip_invalid:
             raise _refusal(self.plan, self.validated)
         if not len(self.validated) and self.send_options.shard[1] == 1:
@@ -70,15 +79,32 @@ class Prepared:
     @property
     def duration(self) -> float:
         """How many seconds it takes to begin all calls, quiet hours apart."""
-        options = self.options
-        return len(self.validated) / (options.calls_per_second() or options.concurrency / RESPONSE_TIME)
+        options, calls = self.options, len(self.validated)
+        if options.max_calls is not None:
+            calls = min(calls, options.max_calls)
+        return calls / (options.calls_per_second() or options.concurrency / RESPONSE_TIME)
 
-    def quiet_people(self) -> QuietPeople:
-        """Who can't be called now, by the hours where they are."""
-        planned = (row for row in self.validated.rows() if row.state is RowState.PLANNED)
-        quiet = [self.eligibility.hours.quiet_zones(row.destination) for row in planned]
-        closed = [zones for zones in quiet if zones is not None]
-        return QuietPeople(len(closed), self.eligibility.hours.next_opening(set(closed)))
+    @property
+    def first(self) -> BroadcastRow | None:
+        """The first row that is called."""
+        return next(self._planned_rows(), None)
+
+    def reasons_to_skip(self) -> Counter[str]:
+        """How many people are not called for each reason, invalid rows apart."""
+        return Counter(reason for number, reason in self.validated.skipped.values() if number)
+
+    def closed_zones(self) -> list[ClosedZones]:
+        """Where people can't be called when it begins, by the hours there; where most of them are first."""
+        hours = self.eligibility.hours
+        closed = Counter(hours.quiet_zones(row.destination) for row in self._planned_rows())
+        return [
+            ClosedZones(zones, people, hours.next_opening([zones]))
+            for zones, people in closed.most_common()
+            if zones is not None
+        ]
+
+    def _planned_rows(self) -> Iterator[BroadcastRow]:
+        return (row for row in self.validated.rows() if row.state is RowState.PLANNED)
 
     def start(
         self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None
@@ -93,7 +119,7 @@ class Prepared:
             fingerprint=self.fingerprint,
             shard=self.send_options.shard,
             file=file,
-            options={**self.options._asdict(), **(receiver or ReceiverOptions()).kept()},
+            options={**self.options.kept(), **(receiver or ReceiverOptions()).kept()},
             content=content.packed(),
         )
         with ExitStack() as stack:
@@ -115,19 +141,25 @@ def prepare_broadcast(
     do_not_call: frozenset[str] = frozenset(),
 ) -> Prepared:
     """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
-    Raises PlacedBefore where this list was sent before, unless it is to be sent again."""
+    Nothing is raised for its rows yet, nor where the list was sent before: ``Prepared.check`` does."""
     send_options = send_options or SendOptions()
     fingerprint, *former = former_keys.fingerprints(store, people)
-    if not send_options.again:
-        broadcasts.refuse_repetition(
-            store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
-        )
+    sent_before = None
+    try:
+        if not send_options.again:
+            broadcasts.refuse_repetition(
+                store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
+            )
+    except PlacedBefore as error:
+        sent_before = error
     eligibility = options.eligibility(do_not_call)
     eligibility.update(store)
     validated = validate(
         plan, eligibility=eligibility, shard=send_options.shard, skip_invalid=send_options.skip_invalid
     )
-    return Prepared(plan, validated, options, send_options, eligibility, store, account, fingerprint)
+    return Prepared(
+        plan, validated, options, send_options, eligibility, store, account, fingerprint, sent_before
+    )
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:

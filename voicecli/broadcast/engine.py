@@ -53,7 +53,7 @@ MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of 
 LONGEST_PAUSE = 30.0  # seconds
 STORE_BUSY_PAUSE = 0.05  # seconds until what another process kept from being written is tried again
 STORE_AWAY_PAUSE = 0.5  # seconds until it is tried again to reach the database
-GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
+GATHERING = 3  # turns of the event loop, in which answers that have arrived get here
 MAX_NOT_CALLED = 1_000  # rows that are looked at in one round and not called
 _REFUSES_KEY = 401  # the HTTP status that every other row would get, too
 _REFUSES_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has accepted one
@@ -88,7 +88,7 @@ class Engine:
         self._why_wait = why_wait
         self._on_row = on_row
         self._on_progress = on_progress
-        self._progress = Progress(journal.store, journal.broadcast, policy.confirming)
+        self._progress = Progress(journal.store, journal.broadcast, policy.keys)
         self.counts = self._progress.counts
         self._writes = PendingWrites(journal, self._progress)
         self._in_flight = self._writes.in_flight
@@ -105,7 +105,8 @@ class Engine:
         self._unreachable = 0  # times in a row
         self._not_before = 0.0  # since 8x8 can't be reached; seconds of the monotonic clock
         self._pause = 0.0  # seconds until it is worth going on
-        self._answer_arrived = asyncio.Event()
+        self._wake_up = asyncio.Event()
+        self._answers_wanted = 1  # so many of those that have arrived are something to do
         self._store_trouble = ""  # why nothing can be written to it, in words
         self._reconnecting: asyncio.Task[None] | None = None
         self._last_look = 0.0  # monotonic
@@ -131,7 +132,8 @@ class Engine:
                         await self._reconnect()
                     else:
                         self._store_trouble = ""
-                        await self._wait()
+                        if not self._is_over():
+                            await self._wait()
             except OutputFailed:
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours, too, ends it in an orderly way
@@ -152,7 +154,7 @@ class Engine:
 
         def take_now() -> None:
             self._news_came, self._reports_are_due = False, True
-            self._answer_arrived.set()
+            self._wake_up.set()
 
         return self._journal.store.notifications(partial(call_on_loop, loop, take_soon))
 
@@ -207,18 +209,29 @@ class Engine:
             await self._sender.send(flight)
         finally:
             self._completed.append(flight)
-            self._answer_arrived.set()
+            if len(self._completed) >= self._answers_wanted:
+                self._wake_up.set()
 
     async def _wait(self) -> None:
-        """Wait until there is something to do."""
-        if self._completed:
-            return
-        self._answer_arrived.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._pause):
-                await self._answer_arrived.wait()
+        """Wait until there is something to do. Answers that come soon after each other share a commit, but
+        not all slots are left idle for that."""
+        end = time.monotonic() + self._pause
+        await self._wait_for_answers(1, self._pause)
         for _ in range(GATHERING):
             await asyncio.sleep(0)
+        if self._completed and not self._reports_are_due:
+            half = math.ceil(len(self._in_flight) / 2)
+            await self._wait_for_answers(half, min(end - time.monotonic(), self._journal.gathers_for))
+
+    async def _wait_for_answers(self, number: int, seconds: float) -> None:
+        """Until so many are there, or there is something else to do; at most for so long."""
+        if len(self._completed) >= number or seconds <= 0:
+            return
+        self._answers_wanted = number
+        self._wake_up.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake_up.wait()
 
     def _is_over(self) -> bool:
         if self._in_flight or self._completed:

@@ -77,7 +77,7 @@ class RequestSender:
         self._eligibility = eligibility
         self._make_request = make_request
         self._vca_elsewhere = vca_elsewhere
-        self._keys = policy.keys
+        self._asks, self._key_names = policy.asks, policy.key_names
         self._takes_one_say = False  # so it is learned, of the account
         self._attempts = Attempts(journal.store, journal.broadcast.account)
 
@@ -89,7 +89,7 @@ class RequestSender:
         has_question = questions.has_question(request) and not self._vca_elsewhere
         attempt = self._attempts.row(
             request,
-            asks=self._keys if self._keys is not None or not has_question else "",
+            asks=self._asks if self._asks is not None or not has_question else "",
             flow=request.callflow if has_question else None,
             broadcast=self._broadcast.number,
             line=row.line,

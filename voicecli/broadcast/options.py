@@ -12,6 +12,7 @@ from voicecli.broadcast.policy import Policy
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
 from voicecli.listener.public_access import PublicAccess
+from voicecli.sessions.key_names import KeyNames
 from voicecli.voice_api import timeouts
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
+FORMER_NAMES = {"quiet": "not_between"}
+"""Options by the names that journals of earlier versions have, and what they are called now."""
 _USUAL = Policy()
 _KEPT_OF_ACCESS = ("domain", "public_url", "ngrok_config", "install_ngrok")
 
@@ -34,13 +37,15 @@ class BroadcastOptions(NamedTuple):
     speed: float | None = None
     spell_digits: bool = False
     confirm: str | None = None
+    keys: str | None = None
+    accept: str | None = None
     digits: str | None = None
     hash_ends: bool = False
     valid_for: float | None = None
     rate: str | None = None
     concurrency: int = _USUAL.concurrency
     max_calls: int | None = None
-    quiet: str | None = None
+    not_between: str | None = None
     weekdays: bool = False
     do_not_call: str | None = None
     call_unsubscribed: bool = False
@@ -56,13 +61,21 @@ class BroadcastOptions(NamedTuple):
     @classmethod
     def from_mapping(cls, options: Mapping[str, object]) -> "BroadcastOptions":
         """By name, as the journal has them, or as they were given: lengths of time may be timedelta. What is
-        missing or None has its default, and what is no option of a broadcast is left out."""
+        missing or None has its default, and what is no option of a broadcast is left out. Former names count
+        where the present one is missing."""
+        options = {**{new: options[old] for old, new in FORMER_NAMES.items() if old in options}, **options}
         known: dict[str, Any] = {
             name: value.total_seconds() if isinstance(value, timedelta) else value
             for name, value in options.items()
             if name in cls._fields and value is not None
         }
         return cls(**{**known, "retry": tuple(known.get("retry", ()))})
+
+    def kept(self) -> dict[str, object]:
+        """For the journal. Former names stand beside the present ones: a machine of the team that has an
+        earlier version may go on with the broadcast, and must not call anybody at night."""
+        kept = self._asdict()
+        return {**kept, **{old: kept[new] for old, new in FORMER_NAMES.items()}}
 
     def script(self, content: "Content") -> Script:
         return Script(
@@ -74,6 +87,8 @@ class BroadcastOptions(NamedTuple):
             speed=self.speed,
             spell_digits=self.spell_digits,
             confirm=self.confirm,
+            keys=self.keys,
+            accept=self.accept,
             digits=self.digits,
             hash_ends=self.hash_ends,
             thanks=content.thanks,
@@ -89,6 +104,10 @@ class BroadcastOptions(NamedTuple):
     def captures(self) -> bool:
         return self.script(Content()).captures
 
+    def key_names(self) -> KeyNames | None:
+        """What keys mean; None where they mean nothing. Raises InvalidInput."""
+        return self.script(Content()).key_names()
+
     def policy(self) -> Policy:
         return Policy(
             concurrency=self.concurrency,
@@ -99,7 +118,7 @@ class BroadcastOptions(NamedTuple):
             wait=self.waits,
             timeout=self.timeout,
             digits=self.captures,
-            confirming=self.script(Content()).confirming(),
+            keys=self.key_names(),
         )
 
     def eligibility(self, do_not_call: frozenset[str] = frozenset()) -> "Eligibility":
@@ -108,8 +127,8 @@ class BroadcastOptions(NamedTuple):
         from voicecli.quiet_hours import Hours, parse_quiet_hours
 
         hours = None
-        if self.quiet is not None or self.weekdays:
-            quiet = None if self.quiet is None else parse_quiet_hours(self.quiet)
+        if self.not_between is not None or self.weekdays:
+            quiet = None if self.not_between is None else parse_quiet_hours(self.not_between)
             hours = Hours(quiet, weekdays=self.weekdays)
         return Eligibility(hours, do_not_call, call_unsubscribed=self.call_unsubscribed)
 

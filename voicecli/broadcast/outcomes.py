@@ -101,7 +101,7 @@ def read_report(journal: StoredBroadcast, session_id: str, line: int | None, pol
         outcome=outcome,
         digits=session.digits if policy.digits else None,
         seconds=summary.seconds,
-        is_final=session.confirmed or outcome not in policy.retry,
+        is_final=session.is_final or outcome not in policy.retry,
         settled_at=_settled_at(store, session),
         bridge=summary.bridge,
     )
@@ -121,7 +121,7 @@ def _earlier_report(journal: StoredBroadcast, row: BroadcastRow, policy: Policy)
 def after_report(journal: StoredBroadcast, row: BroadcastRow, policy: Policy) -> BroadcastRow:
     """A row of which something was reported, as it is to be: where the outcome asks for it, and no earlier
     attempt was confirmed, it is called again. Raises StoreFailed."""
-    if row.outcome not in policy.retry or row.attempts >= policy.attempts or policy.accepts(row.digits):
+    if row.outcome not in policy.retry or row.attempts >= policy.attempts or policy.is_final(row.digits):
         return row
     again = row._replace(state=RowState.RETRY)
     before = _earlier_report(journal, row, policy) if row.attempts > 1 else None
@@ -138,6 +138,8 @@ def _settled_at(store: Store, session: Session) -> float:
 
 def _session(journal: StoredBroadcast, session_id: str, policy: Policy) -> Session:
     """The session as its events in the store have it; without VCAs where the calls ask for nothing."""
-    attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=policy.keys)
+    attempt = Attempt(
+        0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=policy.asks, key_names=policy.key_names
+    )
     kind = "" if policy.digits else "VSS"
     return Session.of(attempt, stored_events.events_of_session(journal.store, session_id, kind=kind))

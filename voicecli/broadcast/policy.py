@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from voicecli.sessions.key_names import KeyNames
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Times are in seconds. ``retry`` has the outcomes that another attempt is made after, ``every`` later,
     up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are there, at most ``timeout``
-    after the last call. ``digits`` is whether the calls ask for some, and ``confirming`` has those that
-    confirm, empty where any do."""
+    after the last call. ``digits`` is whether the calls ask for some, and ``keys`` has what each
+    means, None where any count."""
 
     concurrency: int = 32
     max_calls: int | None = None
@@ -18,15 +20,29 @@ class Policy:
     wait: bool = False
     timeout: float = 300.0
     digits: bool = False
-    confirming: frozenset[str] = frozenset()
+    keys: KeyNames | None = None
 
-    def accepts(self, digits: str | None) -> bool:
-        """Whether these are an answer that counts, so that nobody calls there again."""
+    def is_final(self, digits: str | None) -> bool:
+        """Whether these are an answer after which nobody calls there again."""
         if not self.digits or digits is None:
             return False
-        return not self.confirming or digits in self.confirming
+        return self.keys is None or self.keys.is_final(digits)
 
     @property
-    def keys(self) -> str | None:
-        """What confirms, as the field ``asks`` of an attempt has it; None where nothing is asked for."""
-        return ",".join(sorted(self.confirming)) if self.digits else None
+    def final_keys(self) -> frozenset[str] | None:
+        """These answers, empty where all digits are; None where nothing is asked for."""
+        if not self.digits:
+            return None
+        return frozenset() if self.keys is None else self.keys.final
+
+    @property
+    def asks(self) -> str | None:
+        """What confirms, as an attempt has it; None where nothing is asked for."""
+        if not self.digits:
+            return None
+        return "" if self.keys is None else self.keys.asks
+
+    @property
+    def key_names(self) -> str | None:
+        """What keys mean, as an attempt has it."""
+        return None if self.keys is None else self.keys.stored_names

@@ -1,10 +1,10 @@
 """Counts the rows of a broadcast by their states and outcomes."""
 
 import time
-from collections import deque
-from collections.abc import Collection
+from collections import Counter, deque
 
 from voicecli.sessions.counts import Counts
+from voicecli.sessions.key_names import KeyNames, result_of
 from voicecli.store.broadcast_rows import RowCount, count_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
 from voicecli.store.engine import Store
@@ -15,11 +15,12 @@ COUNT_SHARE = 30  # times as long as a count takes, beside that
 
 
 class Progress:
-    """``counts`` follows the rows that are counted; ``confirming`` are the digits that confirm."""
+    """``counts`` follows the rows that are counted; ``keys`` is what pressed keys mean."""
 
-    def __init__(self, store: Store, broadcast: Broadcast, confirming: Collection[str]) -> None:
-        self.counts = Counts(confirmed=0 if confirming else None)
-        self._confirming = confirming
+    def __init__(self, store: Store, broadcast: Broadcast, keys: KeyNames | None) -> None:
+        self.counts = Counts(confirmed=0 if keys and keys.accepted else None)
+        self.counts.results = Counter(dict.fromkeys(keys.names.values(), 0) if keys else ())
+        self._keys = keys
         self._done: deque[tuple[float, int]] = deque()  # when (monotonic) so many had been called
         self._stored = store, broadcast
         self._have_others = False  # who have changed rows since all were counted
@@ -60,8 +61,7 @@ class Progress:
                 counts.accepted += rows
                 if row.outcome is not None:
                     counts.outcome(row.outcome, rows)
-                if counts.confirmed is not None and row.digits in self._confirming:
-                    counts.confirmed += rows
+                self._count_result(row.digits, rows)
             case RowState.RETRY:
                 counts.retrying += rows
             case RowState.REFUSED:
@@ -70,6 +70,14 @@ class Progress:
                 counts.unknown += rows
         if row.reason is not None:
             counts.error(row.reason, rows)
+
+    def _count_result(self, digits: str | None, rows: int) -> None:
+        name = result_of(self._keys, digits)
+        if self._keys is None or name is None:
+            return
+        self.counts.results[name] += rows
+        if self.counts.confirmed is not None and digits in self._keys.accepted:
+            self.counts.confirmed += rows
 
     def tick(self) -> None:
         """Measure the rate of the last seconds, and estimate the time that is left from it."""

@@ -29,8 +29,7 @@ def record_reports(journal: Journal, policy: Policy | None = None) -> None:
         journal.mark_interrupted_rows()
         _record_reports_of_all_rows(journal, policy)
     if journal.state is not BroadcastState.DONE:
-        accepted = policy.confirming if policy.digits else None
-        journal.plan_retries(policy.retry, policy.attempts, unless_pressed=accepted)
+        journal.plan_retries(policy.retry, policy.attempts, unless_pressed=policy.final_keys)
 
 
 def _record_reports_of_all_rows(journal: Journal, policy: Policy) -> None:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import RESULT_COLUMNS
+from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput
+from voicecli.sessions.key_names import KeyNames, answers_of, answers_text
 from voicecli.spreadsheets import PIECE, guard
 from voicecli.store import former_keys
 from voicecli.store.broadcast_rows import read_rows
@@ -27,10 +29,12 @@ class Result(NamedTuple):
 
 class Results(NamedTuple):
     """All rows in the order of their lines. ``columns`` are those of the list; one that has a name of ours
-    gets ``input_`` before it. With ``list_missing`` there are none: the list is not there as it was."""
+    gets ``input_`` before it. ``keys`` is what keys meant. With ``list_missing`` there are no columns: the
+    list is not there as it was."""
 
     columns: Sequence[str]
     rows: Iterable[Result]
+    keys: KeyNames | None
     list_missing: bool = False
 
 
@@ -41,14 +45,15 @@ def read_results(
     ``read`` gives what is in a file, and raises InvalidInput. Raises InvalidInput where ``people`` is not
     that list."""
     recipients = _recipients(store, broadcast, people, read)
+    keys = BroadcastOptions.from_mapping(broadcast.options).key_names()
     if recipients is None:
-        return Results((), (Result(row, {}) for row in read_rows(store, broadcast)), list_missing=True)
+        return Results((), (Result(row, {}) for row in read_rows(store, broadcast)), keys, list_missing=True)
     columns = [f"input_{name}" if name in RESULT_COLUMNS else name for name in recipients.columns]
     rows = (
         Result(row, dict(zip(columns, recipients.at(row.line).values, strict=False)))
         for row in read_rows(store, broadcast)
     )
-    return Results(list(dict.fromkeys(columns)), rows)
+    return Results(list(dict.fromkeys(columns)), rows, keys)
 
 
 def _recipients(
@@ -66,15 +71,19 @@ def _recipients(
     return None
 
 
-def as_csv(columns: Sequence[str], results: Iterable[Result], *, raw: bool) -> Iterator[bytes]:
-    """A CSV in UTF-8, in pieces of some PIECE bytes: our own columns, and behind them these of the list. What
-    a spreadsheet would take for a formula gets an apostrophe, unless it is to be ``raw``."""
+def as_csv(
+    columns: Sequence[str], results: Iterable[Result], keys: KeyNames | None, *, raw: bool
+) -> Iterator[bytes]:
+    """A CSV in UTF-8, in pieces of some PIECE bytes: our own columns, and behind them these of the list.
+    ``keys`` is what keys meant. What a spreadsheet would take for a formula gets an apostrophe, unless it is
+    to be ``raw``."""
     text = io.StringIO()
     writer = csv.writer(text)
     as_written = str if raw else guard
     writer.writerow(map(as_written, (*RESULT_COLUMNS, *columns)))
     for row, values in results:
-        ours = row_data(row)  # the columns have names of their own, which earlier JSON shared
+        ours = row_data(row, keys)  # the columns have names of their own, which earlier JSON shared
+        ours["answers"] = answers_text(answers_of(keys, row.digits))
         known = ("" if ours[name] is None else str(ours[name]) for name in RESULT_COLUMNS)
         writer.writerow(map(as_written, (*known, *(values[name] for name in columns))))
         if text.tell() > PIECE:

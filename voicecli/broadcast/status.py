@@ -4,6 +4,7 @@ from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.progress import Progress
 from voicecli.output.json_fields import with_former_names
 from voicecli.sessions.counts import Counts
+from voicecli.sessions.key_names import KeyNames, answers_of, result_of
 from voicecli.store import broadcasts
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState
 from voicecli.store.engine import Store
@@ -12,7 +13,7 @@ from voicecli.store.engine import Store
 def counts(store: Store, broadcast: Broadcast) -> Counts:
     """How many rows are in which state, by the journal."""
     policy = BroadcastOptions.from_mapping(broadcast.options).policy()
-    return Progress(store, broadcast, policy.confirming).counts
+    return Progress(store, broadcast, policy.keys).counts
 
 
 def state(store: Store, broadcast: Broadcast) -> str:
@@ -22,8 +23,8 @@ def state(store: Store, broadcast: Broadcast) -> str:
     return "interrupted" if broadcast.state is BroadcastState.OPEN else broadcast.state
 
 
-def row_data(row: BroadcastRow) -> dict[str, object]:
-    """A row, for programs."""
+def row_data(row: BroadcastRow, keys: KeyNames | None) -> dict[str, object]:
+    """A row, for programs; ``keys`` is what they mean in its broadcast."""
     known = {
         "line": row.line,
         "destination": row.destination,
@@ -33,6 +34,8 @@ def row_data(row: BroadcastRow) -> dict[str, object]:
         "outcome": row.outcome,
         "bridge": row.bridge,
         "digits": row.digits,
+        "result": result_of(keys, row.digits),
+        "answers": answers_of(keys, row.digits),
         "callDuration": row.seconds,
         "reason": row.reason,
     }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from voicecli.listener.open_questions import EndRequests
     from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.shared_listener import SharedListener
+    from voicecli.sessions.key_names import KeyNames
     from voicecli.store.guards import Once
     from voicecli.voice_api.operations.calls import Session
 
@@ -89,6 +90,7 @@ class Caller:
         requests: Sequence[CallRequest],
         *,
         confirming: frozenset[str] = frozenset(),
+        keys: "KeyNames | None" = None,
         until_confirmed: bool = False,
         tell_anyway: bool = False,
         digits: bool | None = None,
@@ -97,7 +99,8 @@ class Caller:
         run: Runner | None = None,
     ) -> CallResults:
         """Place calls, and wait for the outcome of each, for at most ``timeout``. ``confirming``: the keys
-        that confirm; ``until_confirmed``: call one after the other until somebody presses one of them;
+        that confirm; ``keys``, in their place: what each key means, and which of them are accepted, which is
+        to confirm; ``until_confirmed``: call one after the other until somebody confirms;
         ``tell_anyway``: if no key could arrive, call without the question; ``digits``: whether pressed digits
         are part of the result, by default if a call asks for them. Blocks, in an event loop of its own (by
         ``run``, if given), in which ``on_event`` is called.
@@ -106,26 +109,29 @@ class Caller:
         StoreFailed, and what a listener raises. Later errors, such as Refused, Unreachable or OutcomeUnknown,
         are in the result of their call, and perhaps in ``CallResults.error``; a single call that is placed
         without its question raises them."""
-        if (until_confirmed or tell_anyway) and not confirming:
+        if confirming and keys is not None:
+            raise InvalidInput("confirming and keys can't be given together.")
+        from voicecli.sessions.key_names import KeyNames
+
+        keys = KeyNames.of_confirm(confirming) if confirming else keys
+        if (until_confirmed or tell_anyway) and (keys is None or not keys.accepted):
             name = "until_confirmed" if until_confirmed else "tell_anyway"
-            raise InvalidInput(f"{name} needs confirming, the keys that confirm.")
-        if self.vca_elsewhere and confirming:
+            raise InvalidInput(f"{name} needs confirming, the keys that confirm, or keys.")
+        if self.vca_elsewhere and keys is not None:
             raise InvalidInput("With vca_elsewhere no key that confirms could arrive here.")
         from voicecli.calling.waited_call import WaitOptions
         from voicecli.listener.open_questions import EndRequests
 
         ends = EndRequests()
         with ExitStack() as stack:
-            placer = stack.enter_context(
-                self._placer(requests, waits=True, digits=digits, confirming=confirming)
-            )
+            placer = stack.enter_context(self._placer(requests, waits=True, digits=digits, keys=keys))
             asks = any(placer.asks(request) is not None for request in requests)
             counts = asks if digits is None else digits
             return place_and_wait(
                 placer,
                 requests,
                 partial(self._reports, stack, asks=asks, ends=ends, tell_anyway=tell_anyway),
-                WaitOptions(timeout, counts, confirming, until_confirmed, tell_anyway),
+                WaitOptions(timeout, counts, keys, until_confirmed, tell_anyway),
                 ends=ends,
                 on_event=on_event,
                 run=run,
@@ -177,7 +183,7 @@ class Caller:
         *,
         waits: bool,
         digits: bool | None = None,
-        confirming: frozenset[str] = frozenset(),
+        keys: "KeyNames | None" = None,
     ) -> Iterator[Placer]:
         ledger = Ledger()  # of this run alone: the next one may use the same clientRequestIds
         with self._client(self.request_timeout, self.retries, notify=self.notices.notify) as client:
@@ -191,9 +197,9 @@ class Caller:
                     once=self.once,
                     call_unsubscribed=self.call_unsubscribed,
                     needs_store=waits or self.needs_store,
-                    keys=",".join(sorted(confirming)),
+                    keys=keys,
                     vca_elsewhere=self._answered_elsewhere(
-                        client, requests, waits=waits, digits=bool(confirming) or digits
+                        client, requests, waits=waits, digits=keys is not None or digits
                     ),
                 )
             except BaseException:

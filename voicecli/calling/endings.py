@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from voicecli.sessions.key_names import STOP
 from voicecli.voice_api.codes import Outcome, is_unsubscribed
 
 if TYPE_CHECKING:
@@ -39,12 +40,15 @@ _ENDINGS: Mapping[str, Ending] = {
 
 
 def ending_of(call: "PendingCall") -> Ending:
-    """How a call ended that was waited for. A confirmation counts whatever came after it."""
+    """How a call ended that was waited for. A confirmation counts whatever came after it, and so does the key
+    by which somebody says to want no more calls."""
     if call.confirmed:
         return Ending.DONE
+    if call.result == STOP:
+        return Ending.UNSUBSCRIBED
     if call.outcome is None:
         return Ending.OUT_OF_TIME
     if is_unsubscribed(call.outcome):
         return Ending.UNSUBSCRIBED
     found = _ENDINGS.get(call.outcome, Ending.ERROR)
-    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.asks is not None else found
+    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.wants_answer else found

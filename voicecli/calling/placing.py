@@ -24,6 +24,7 @@ from voicecli.errors import (
     is_store_unreachable,
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
+from voicecli.sessions.key_names import KeyNames
 from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
@@ -43,10 +44,11 @@ TookPlace = Callable[[], bool] | None
 """Whether a report shows that 8x8 carried a request out."""
 
 
-def attempt_of(request: CallRequest, asks: str | None = None) -> Attempt:
+def attempt_of(request: CallRequest, asks: str | None = None, key_names: str | None = None) -> Attempt:
     """The attempt for a request that is not in the store."""
     source, whom = next(iter(sources(request.callflow)), ""), next(iter(destinations(request.callflow)), "")
-    return Attempt(0, now(), AttemptState.SENDING, None, request.client_request_id, source, whom, asks=asks)
+    known = (0, now(), AttemptState.SENDING, None, request.client_request_id, source, whom)
+    return Attempt(*known, asks=asks, key_names=key_names)
 
 
 def _is_of_another(store: Store, session_id: str, number: int | None) -> bool:
@@ -59,8 +61,8 @@ class Placer:
     """Places calls with one client. A request is in the store before it leaves, its session before the result
     is given. Of a callflow with a question only the part up to it is sent; the whole is stored for the reply
     to its VCA. ``once``: place no call twice; ``call_unsubscribed``: call unsubscribed people, too;
-    ``needs_store``: place no call that can't be recorded, rather than ``warn``; ``keys``: those that confirm,
-    such as 1,2; ``vca_elsewhere``: an application replies to VCAs."""
+    ``needs_store``: place no call that can't be recorded, rather than ``warn``; ``keys``: what each means,
+    None where they mean nothing; ``vca_elsewhere``: an application replies to VCAs."""
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class Placer:
         once: "Once | None" = None,
         call_unsubscribed: bool = False,
         needs_store: bool = False,
-        keys: str = "",
+        keys: KeyNames | None = None,
         vca_elsewhere: bool = False,
     ) -> None:
         self.ledger = ledger
@@ -169,9 +171,13 @@ class Placer:
     def asks(self, request: CallRequest) -> str | None:
         """As ``Attempt.asks``: None also if an application replies. A call without its question counts as
         asked and not confirmed."""
-        if self._tells:
-            return self._keys
-        return self._keys if questions.has_question(request) and not self._vca_elsewhere else None
+        asks = "" if self._keys is None else self._keys.asks
+        return asks if self._tells or (questions.has_question(request) and not self._vca_elsewhere) else None
+
+    @property
+    def key_names(self) -> str | None:
+        """As ``Attempt.key_names`` of what asks something."""
+        return None if self._keys is None else self._keys.stored_names
 
     def record_answer(self, request: CallRequest, session_id: str) -> None:
         """Record the session of a call whose answer was lost."""

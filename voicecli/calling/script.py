@@ -8,6 +8,7 @@ from datetime import timedelta
 from voicecli import account
 from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
+from voicecli.sessions.key_names import KeyNames
 from voicecli.voice_api import callflow, callflow_rules
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.messages import Capture, audio_message, speakable_text, voice_message
@@ -30,6 +31,8 @@ class Script:
     speed: float | None = None
     spell_digits: bool = False
     confirm: str | None = None  # keys: 1, or 1,2
+    keys: str | None = None  # 1=confirmed,2=reschedule,9=stop
+    accept: str | None = None  # names of these: confirmed
     digits: str | None = None  # how many: 6, or 4-6
     hash_ends: bool = False
     thanks: str | None = field(default=None, repr=False)
@@ -38,11 +41,27 @@ class Script:
     @property
     def captures(self) -> bool:
         """Whether digits are asked for."""
-        return self.confirm is not None or self.digits is not None
+        return self.question is not None
+
+    @property
+    def question(self) -> str | None:
+        """The option that asks for digits, if one does."""
+        return next((name for name, value in self.questions().items() if value is not None), None)
+
+    def questions(self) -> dict[str, object]:
+        """The options that ask for digits, by name; None where one was not given."""
+        return {"--confirm": self.confirm, "--keys": self.keys, "--digits": self.digits}
+
+    def key_names(self) -> KeyNames | None:
+        """What keys mean; None where they mean nothing. Raises InvalidInput."""
+        if self.keys is not None:
+            return KeyNames.parse(self.keys, self.accept)
+        return None if self.confirm is None else KeyNames.of_confirm(_keys(self.confirm))
 
     def confirming(self) -> frozenset[str]:
         """The keys that confirm. Raises InvalidInput."""
-        return frozenset() if self.confirm is None else _keys(self.confirm)
+        names = self.key_names()
+        return frozenset() if names is None else names.accepted
 
     def speech(self) -> dict[str, object]:
         """The options that only go with something that is said, by name; None where one was not given."""
@@ -50,8 +69,7 @@ class Script:
             "--voice": self.voice,
             "--speed": self.speed,
             "--spell-digits": self.spell_digits or None,
-            "--confirm": self.confirm,
-            "--digits": self.digits,
+            **self.questions(),
         }
 
     def check(self) -> None:
@@ -59,10 +77,13 @@ class Script:
         only the text can be wrong. A ``source`` that is not known yet may be empty."""
         if self.play is not None:
             refuse_conflicts("--play", {"MESSAGE": self.text, **self.speech()})
-        if self.confirm is not None:
-            refuse_conflicts("--confirm", {"--digits": self.digits, "--hash": self.hash_ends or None})
+        if self.keys is None and self.accept is not None:
+            refuse_without("--keys", ["--accept"])
+        if self.question != "--digits" and (question := self.question) is not None:
+            others = {name: value for name, value in self.questions().items() if name != question}
+            refuse_conflicts(question, {**others, "--hash": self.hash_ends or None})
         if self.thanks is not None and not self.captures:
-            refuse_without("--confirm or --digits", ["--thanks"])
+            refuse_without("--confirm, --keys or --digits", ["--thanks"])
         if self.hash_ends and self.digits is None:
             refuse_without("--digits", ["--hash"])
         text = _ANYTHING if self.play is None else None
@@ -105,7 +126,7 @@ class Script:
 
     def _capture(self) -> Capture:
         if self.digits is None:
-            self.confirming()
+            self.key_names()
             return Capture(success_message=self.thanks)
         few, many = _how_many(self.digits)
         return Capture(few, many, self.hash_ends, self.thanks, DIGITS_PATIENCE)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from voicecli.calling.endings import Ending, ending_of
 from voicecli.calling.results import Result, call_data, destination, failed_result
 from voicecli.errors import OutcomeUnknown
+from voicecli.sessions.key_names import KeyNames
 from voicecli.sessions.pending import PendingCall
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session
@@ -15,12 +16,12 @@ from voicecli.voice_api.operations.calls import Session
 @dataclass(frozen=True, slots=True)
 class WaitOptions:
     """``timeout`` is for each call. ``digits``: whether pressed digits are part of the result;
-    ``confirming``: the keys that confirm; ``until_confirmed``: call one after the other until somebody
+    ``keys``: what they mean; ``until_confirmed``: call one after the other until somebody
     confirms; ``tell_anyway``: if no key could arrive, call without the question."""
 
     timeout: timedelta
     digits: bool = False
-    confirming: frozenset[str] = frozenset()
+    keys: KeyNames | None = None
     until_confirmed: bool = False
     tell_anyway: bool = False
 
@@ -77,9 +78,13 @@ class WaitedCall:
             **({} if summary.bridge is None else {"bridge": summary.bridge}),
             "words": words,
             **({"secondsWithoutReports": round(without_reports, 3)} if without_reports else {}),
-            **({"digits": pending.digits} if options.digits else {}),
-            **({"confirmed": pending.confirmed} if options.confirming else {}),
+            **(self._answer() if options.digits else {}),
+            **({"confirmed": pending.confirmed} if options.keys else {}),
         }
-        asks_for_code = options.digits and not options.confirming
+        asks_for_code = options.digits and options.keys is None
         identifier = pending.digits if asks_for_code else pending.id
         return Result(ending, f"{self.destination}: {words}", data, identifier or "", hint)
+
+    def _answer(self) -> dict[str, object]:
+        pending = self.pending
+        return {"digits": pending.digits, "result": pending.result, "answers": pending.answers}

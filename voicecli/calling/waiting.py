@@ -148,9 +148,8 @@ class OutcomeWaiter:
             newest = read_positions.last_event_number(self._store)
         except StoreFailed as error:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
-        pending = PendingCall(
-            attempt_of(request, self._placer.asks(request) if self._options.digits else None)
-        )
+        asks = self._placer.asks(request) if self._options.digits else None
+        pending = PendingCall(attempt_of(request, asks, self._placer.key_names))
         call = WaitedCall(request, pending, before=newest, seen=newest)
         try:
             call.session = await self._send(self._placer, request, earlier)

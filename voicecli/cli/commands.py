@@ -20,10 +20,11 @@ def as_command(
     *,
     reads_settings: bool = True,
     uses_store: bool = True,
+    cls: type[HelpCommand] = HelpCommand,
 ) -> "Command":
     """The command that a function is."""
     application = _application()
-    register = application.command(name, cls=HelpCommand, epilog=examples)
+    register = application.command(name, cls=cls, epilog=examples)
     register(with_output_options(function, reads_settings=reads_settings, uses_store=uses_store))
     return get_group(application).commands[name]
 

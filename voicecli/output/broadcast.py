@@ -8,6 +8,7 @@ from voicecli.output.event_rows import outcome_style
 from voicecli.output.printable import printable
 from voicecli.output.rows import Line
 from voicecli.sessions.counts import OTHERS, Counts
+from voicecli.sessions.key_names import CONFIRMED
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
@@ -32,6 +33,8 @@ def progress_lines(counts: Counts, width: int) -> list[Line]:
     for style in _SEVERITY:
         parts = [f"{count:,} {words}" for count, words, of in outcomes if of == style]
         lines += _joined(parts, style, width)
+    if results := _results(counts):
+        lines += _joined([f"{count:,} {words}" for count, words, _ in results], "bold", width)
     if counts.errors:
         lines += [("Errors", "bold"), *_aligned(_errors(counts, MAX_LIVE))]
     if counts.waiting:
@@ -43,7 +46,8 @@ def progress_line(counts: Counts) -> str:
     """The progress in one line, for output without a terminal."""
     pace = ", ".join(filter(None, (_rate(counts), _time_left(counts))))
     done = f"{_done(counts)} done: {', '.join(_counts(counts))}"
-    return "; ".join(filter(None, (done, pace, _waiting(counts))))
+    results = ", ".join(f"{count:,} {words}" for count, words, _ in _results(counts))
+    return "; ".join(filter(None, (done, results, pace, _waiting(counts))))
 
 
 def summary_lines(counts: Counts) -> list[Line]:
@@ -60,6 +64,7 @@ def summary_lines(counts: Counts) -> list[Line]:
     groups = (
         ("", [entry for entry in by_state if entry[0]]),
         ("Outcomes", _outcomes(counts)),
+        ("Results", _results(counts)),
         ("Errors", _errors(counts, MAX_KINDS)),
     )
     lines = [(f"{_done(counts)} rows done", "bold")]
@@ -123,9 +128,16 @@ def _outcomes(counts: Counts) -> list[Entry]:
         (count, printable(codes.describe_outcome(outcome)), outcome_style(outcome))
         for outcome, count in counts.outcomes.items()
     ]
-    confirmed = [] if counts.confirmed is None else [(counts.confirmed, "of these confirmed", "green")]
+    only_confirmed = counts.confirmed is not None and not _results(counts)
+    confirmed = [(counts.confirmed or 0, "of these confirmed", "green")] if only_confirmed else []
     entries = [*_largest(kinds, MAX_KINDS), *confirmed]
     return sorted(entries, key=lambda entry: _SEVERITY.index(entry[2]))
+
+
+def _results(counts: Counts) -> list[Entry]:
+    """How many pressed which key, by its name; nothing where all that is asked for is to confirm."""
+    names = {} if counts.results.keys() == {CONFIRMED} else counts.results
+    return [(count, printable(name), "") for name, count in names.items()]
 
 
 def _errors(counts: Counts, most: int) -> list[Entry]:

@@ -149,6 +149,13 @@ class Output:
         """A sentence on stderr: progress, or what the command waits for."""
         self._talk(printable(text))
 
+    def explain(self, lines: Iterable[Line]) -> None:
+        """Lines on stderr for a person who is asked something, in every format; on a terminal, broken
+        between words."""
+        painter, width = self._painter(self.streams.err), self._screen().columns
+        for text, style in lines:
+            self._talk(printable(text) if painter is None else "\n".join(painter.lines(text, style, width)))
+
     def warning(self, text: str) -> None:
         """A warning on stderr, which --quiet and --json show, too."""
         self._talk(self._wrapped(printable(self._masked(f"Warning: {text}"))))

@@ -5,21 +5,21 @@ from collections.abc import Mapping
 
 _CALL = (
     "sessionId sessionStatus destination clientRequestId clientActionId callFlowRequestId validUntil outcome "
-    "bridge words secondsWithoutReports digits confirmed exitCode error"
+    "bridge words secondsWithoutReports digits result answers confirmed exitCode error"
 )
 _COUNTS = (
-    "total accepted refused unknown skipped inFlight retrying left outcomes confirmed errors.errorMsg "
-    "errors.calls"
+    "total accepted refused unknown skipped inFlight retrying left outcomes results confirmed "
+    "errors.errorMsg errors.calls"
 )
 _BROADCAST = "broadcastId startTime state list shard"
-_ROW = "line destination status attempts sessionId outcome bridge digits callDuration reason"
+_ROW = "line destination status attempts sessionId outcome bridge digits result answers callDuration reason"
 _EVENT = (
     "record id received type sessionId source destination outcome bridge digits asrCaptured words reply "
     "remarks times payload"
 )
 _SESSION = (
     "record sessionId clientRequestId placedBy startTime source destination status sessionStatus outcome "
-    "bridge callDuration mos digits captures errorCode errorMsg words"
+    "bridge callDuration mos digits result answers captures errorCode errorMsg words"
 )
 _ANSWER = "url tokenSent statusCode milliseconds reply problem"
 
@@ -29,9 +29,10 @@ DOCUMENTS: Mapping[str, str] = {
     "placedBy process lastSeen guardUntil leaseUntil",
     "call": _CALL,
     "call --dry-run": "method url headers body reply",
-    "broadcast send --dry-run": "calls total shard skipped invalid problems.line problems.problem "
-    "secondsOfSpeech rate seconds outsideHours outsideHoursUntil optionColumns first.line first.destination "
-    "first.message",
+    "broadcast send --dry-run": "calls total shard sentBefore skipped skippedReasons.reason "
+    "skippedReasons.people invalid problems.line problems.problem secondsOfSpeech rate seconds outsideHours "
+    "outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people outsideHoursZones.until "
+    "optionColumns first.line first.destination first.message",
     "broadcast send: record broadcast": "record broadcastId",
     "broadcast send: record row": f"record {_ROW}",
     "broadcast send: record summary": f"record broadcastId {_COUNTS} commands exitCode",

@@ -121,8 +121,12 @@ class Painter:
         return painted + ("\n" + " " * start).join(brush(line) for line in lines)
 
     def lines(self, text: str, style: str, width: int) -> list[str]:
-        """Text on as many lines as it takes, broken between words."""
-        return [self._paint(style)(line) for line in self._wrapped(self._printable(text), width)]
+        """Text on as many lines as it takes, broken between words; those that follow are indented as the
+        first one is."""
+        text = self._printable(text)
+        indent = " " * (len(text) - len(text.lstrip()))
+        wrapped = self._wrapped(text.lstrip(), max(1, width - len(indent)))
+        return [indent + self._paint(style)(line) for line in wrapped]
 
     def line(self, text: str, style: str, width: int) -> str:
         """One line that ends where the terminal does."""

@@ -80,6 +80,8 @@ class SessionRow:
             "callDuration": session.summary.seconds,
             "mos": session.summary.mos,
             "digits": session.digits,
+            "result": session.result,
+            "answers": session.answers,
             "captures": list(session.captures),
             "errorCode": session.summary.error_code,
             "errorMsg": session.summary.error or None,

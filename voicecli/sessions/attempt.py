@@ -16,8 +16,9 @@ class Attempt(NamedTuple):
     """A call that was placed from here. ``session_id`` is None until 8x8 has told it.
 
     ``asks`` is None for a call that asks nothing, empty where the answer is a code or somebody's own, else
-    the keys that confirm, with commas between them. ``broadcast`` is the number of the broadcast it is of,
-    and ``line`` is where its row begins in the list. ``outcome`` is how it ended for the person who was
+    the keys that confirm, with commas between them (- for none); ``key_names`` is what keys mean, if they
+    have names: 1=confirmed,9=stop. ``broadcast`` is the number of the broadcast it is of, and ``line`` is
+    where its row begins in the list. ``outcome`` is how it ended for the person who was
     called, known from ``outcome_source`` (vss: the summary); ``seconds`` is how long that one talked.
     ``price`` is a decimal number. ``answer_until`` is when its last question can be answered no more, at the
     latest. ``run`` is the number of the run (store.runs) that placed it and waits for it, ``placed_by``
@@ -43,3 +44,4 @@ class Attempt(NamedTuple):
     answer_until: int | None = None
     run: int | None = None
     placed_by: str | None = None
+    key_names: str | None = None

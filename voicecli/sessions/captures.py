@@ -17,17 +17,17 @@ class Capture(NamedTuple):
 class Captures:
     """The entries that one type of event has brought, each once, in the order of their timestamps."""
 
-    __slots__ = ("confirming", "entries")
+    __slots__ = ("entries", "final")
 
     def __init__(self) -> None:
         self.entries: list[Capture] = []
-        self.confirming: Capture | None = None  # the first that is among the keys
+        self.final: Capture | None = None  # the first after which nobody is called again
 
-    def add(self, entry: Capture, *, confirms: bool) -> bool:
+    def add(self, entry: Capture, *, is_final: bool) -> bool:
         """Whether it was not known."""
-        changed = confirms and (self.confirming is None or entry < self.confirming)
+        changed = is_final and (self.final is None or entry < self.final)
         if changed:
-            self.confirming = entry
+            self.final = entry
         place = bisect_left(self.entries, entry)
         if self.entries[place : place + 1] == [entry]:
             return changed

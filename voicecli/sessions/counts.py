@@ -23,7 +23,10 @@ class Counts:
     retrying: int = 0  # that wait for another attempt, whatever they count as until then
     outcomes: Counter[str] = field(default_factory=Counter)
     """By 8x8's final sessionStatus, in the order in which they first came."""
-    confirmed: int | None = None  # None where nobody was asked to
+    results: Counter[str] = field(default_factory=Counter)
+    """By the names of the keys that were pressed, in the order of the keys; 0 for those that nobody pressed.
+    Empty where keys mean nothing."""
+    confirmed: int | None = None  # the accepted ones of these; None where nobody was asked to
     errors: Counter[str] = field(default_factory=Counter)
     """By what went wrong, in words."""
     rate: float = 0.0  # calls a second, lately
@@ -56,6 +59,7 @@ class Counts:
         self.total = self.accepted = self.refused = self.unknown = self.skipped = 0
         self.in_flight = self.retrying = 0
         self.confirmed = None if self.confirmed is None else 0
+        self.results = Counter(dict.fromkeys(self.results, 0))
         self.outcomes.clear()
         self.errors.clear()
 
@@ -88,6 +92,7 @@ class Counts:
             "retrying": self.retrying,
             "left": self.left,
             "outcomes": dict(self.outcomes.most_common()),
+            "results": dict(self.results),
             "confirmed": self.confirmed,
             "errors": [
                 {"errorMsg": words, "error": words, "calls": count}

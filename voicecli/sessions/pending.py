@@ -38,12 +38,27 @@ class PendingCall(Session):
             return ending
         if self.asks == "":
             return f"{'no digits' if self.digits is None else f'digits {self.digits}'}; {ending}"
+        if self.keys is not None and self.keys.stored_names is not None:
+            key = self._describe_key()
+            return f"{key}; {ending}" if key else ending
         if self.confirmed:
             return f"confirmed with {self.digits}; {ending}"
         if self.digits is not None:
             return f"not confirmed, {self.digits} was pressed; {ending}"
         silent = self.outcome == Outcome.COMPLETED
         return f"not confirmed, nothing was pressed; {ending}" if silent else ending
+
+    def _describe_key(self) -> str:
+        """What was pressed, of keys with names."""
+        match self.result:
+            case None if self.digits is not None:
+                return f"{self.digits} was pressed, which has no name"
+            case None:
+                return "nothing was pressed" if self.outcome == Outcome.COMPLETED else ""
+            case "stop":
+                return f"stop with {self.digits}: no more calls"
+            case name:
+                return f"{name} with {self.digits}"
 
 
 def settled_at(session: Session) -> float | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.captures import Capture, Captures
+from voicecli.sessions.key_names import KeyNames, answers_of, result_of
 from voicecli.sessions.summary import Summary
 from voicecli.voice_api.legs import Leg
 from voicecli.voice_api.webhook_events import Event, Received
@@ -53,6 +54,7 @@ class Session:
         "disconnected",
         "first",
         "id",
+        "keys",
         "last",
         "summarised",
         "summary",
@@ -63,6 +65,8 @@ class Session:
         self.attempt = attempt
         self.id = (attempt and attempt.session_id) or ""
         """Nothing where 8x8 has not told it."""
+        self.keys = None if attempt is None else KeyNames.stored(attempt.asks, attempt.key_names)
+        """What keys mean; None also for a call that was not placed from here."""
         self.first: int | None = None
         self.last: int | None = None
         self.summarised: int | None = None
@@ -132,24 +136,44 @@ class Session:
 
     @property
     def digits(self) -> str | None:
-        """The last entry, or the first that confirmed: what was confirmed stays so."""
+        """The last entry, or the first that is final: what was confirmed stays so."""
         captures = self._counting
-        if captures.confirming is not None:
-            return self._entry(captures.confirming.digits)
+        if captures.final is not None:
+            return self._entry(captures.final.digits)
         return self._entry(captures.entries[-1].digits) if captures.entries else None
+
+    @property
+    def result(self) -> str | None:
+        """The name of the key that was pressed; None where it has none."""
+        return result_of(self.keys, self.digits)
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What was typed, by the name of its question."""
+        return answers_of(self.keys, self.digits)
 
     @property
     def confirmed(self) -> bool:
         """Whether the call asks for something, and that was pressed."""
         if self.asks is None:
             return False
-        return self._counting.confirming is not None if self._keys else self.digits is not None
+        return self.digits is not None if self.keys is None else self.digits in self.keys.accepted
+
+    @property
+    def wants_answer(self) -> bool:
+        """Whether it is done only with an answer: not where the only key is the one for no more calls."""
+        return self.asks is not None and (self.keys is None or bool(self.keys.accepted))
+
+    @property
+    def is_final(self) -> bool:
+        """Whether that was pressed, or the key by which somebody says to want no more calls."""
+        return self.confirmed if self.keys is None else self._counting.final is not None
 
     @property
     def confirmed_at(self) -> int | None:
         """When that was pressed (microseconds since 1970); None where it was not, or no event said."""
         captures = self._counting
-        return ((captures.confirming or captures.entries[-1]).at or None) if self.confirmed else None
+        return ((captures.final or captures.entries[-1]).at or None) if self.confirmed else None
 
     # -- who and when --------------------------------------------------------------------------------
 
@@ -243,12 +267,13 @@ class Session:
 
     def _see_digits(self, event: Event, at: int | None) -> bool:
         digits = event.digits or ""
-        if not digits.strip("#") and "#" not in self._keys:
+        if not digits.strip("#") and not self._takes_hash:
             return False
         event_id = event.payload.get("eventId")
         capture = Capture(at or 0, event_id[:100] if isinstance(event_id, str) else "", digits)
         captures = self._captures.setdefault(event.type, Captures())
-        return captures.add(capture, confirms=self._entry(digits) in self._keys)
+        is_final = self.keys is not None and self.keys.is_final(self._entry(digits))
+        return captures.add(capture, is_final=is_final)
 
     def _see_parties(self, event: Event, at: int | None) -> bool:
         before = self._source, self._destination
@@ -264,13 +289,12 @@ class Session:
         return not called or event.destination.lstrip("+") in ("", called.lstrip("+"))
 
     @property
-    def _keys(self) -> Sequence[str]:
-        """Those that confirm."""
-        return self.asks.split(",") if self.asks else ()
+    def _takes_hash(self) -> bool:
+        return self.keys is not None and "#" in self.keys.names
 
     def _entry(self, digits: str) -> str:
         """What was entered: a # that only ended it is no part of it."""
-        return digits if "#" in self._keys else digits.removesuffix("#")
+        return digits if self._takes_hash else digits.removesuffix("#")
 
     @property
     def _counting(self) -> Captures:

@@ -51,6 +51,8 @@ class Journal(StoredBroadcast):
     """How many calls may still be made, by all who work on the broadcast; None for any number."""
     has_others = False
     """Whether others worked on it, too, when ``attend`` looked last: then they have changed rows."""
+    gathers_for: float = 0.0
+    """Seconds that it is worth waiting for more answers, so that they share a commit."""
     may_get_rows = False
     """Whether rows that others had may still become this process's, as ``attend`` found."""
 

@@ -154,6 +154,7 @@ def refuse_repetition(
             f"This list was sent before, as broadcast {before.id}: nothing was sent.",
             hint=f"See voicecli broadcast show {before.id}; resume {before.id} goes on with it, "
             "--again calls everybody again.",
+            details={"broadcastId": before.id},
         )
 
 

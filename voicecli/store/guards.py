@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 from voicecli.clock import iso, local_time
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
+from voicecli.sessions.key_names import NO_KEY
 from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
 from voicecli.store import runs
@@ -157,7 +158,7 @@ class _PlacedCall(NamedTuple):
         if session.confirmed:
             return cls(attempt, session.confirmed_at or session.last, is_open=False)
         outcome = session.outcome or attempt.outcome  # its events may have been deleted
-        if outcome == Outcome.COMPLETED and attempt.asks is None:
+        if outcome == Outcome.COMPLETED and not session.wants_answer:
             return cls(attempt, session.summarised or attempt.placed, is_open=False)
         settled = settled_at(session) if session.outcome is not None or outcome is None else 0.0
         return cls(attempt, None, is_open=settled is None or settled * 1e6 > store.now())
@@ -176,7 +177,7 @@ def _refusal(
         if taken_at is not None:
             at, session, by = local_time(taken_at), _session(attempt), _by(attempt)
             earlier, words = "completed", f"was placed{by}{session}, and completed at {at}"
-            if attempt.asks:
+            if attempt.asks and attempt.asks != NO_KEY:
                 earlier, words = "confirmed", f"was confirmed at {at}{session}"
                 words += f" (placed{by})" if by else ""
             return _placed_before(earlier, words, again, attempt, taken_at, until=until)

@@ -31,6 +31,8 @@ DIVISION_BY_ZERO: Final = "22012"  # how a statement of ours says that something
 class SharedJournal(Journal):
     """``worker`` is this process's id among the workers; it ends with ``close``."""
 
+    gathers_for = 0.02  # a commit takes the server and us as long as ten rows do
+
     def __init__(
         self, store: PostgresqlStore, broadcast: Broadcast, worker: int, *, resumes: bool = False
     ) -> None:

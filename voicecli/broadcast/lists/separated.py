@@ -19,12 +19,15 @@ RESULT_COLUMNS = (
     "outcome",
     "bridge",
     "digits",
+    "result",
+    "answers",
     "duration",
     "attempts",
     "session",
     "reason",
 )
 """What our own columns are called in a file of results; those of its list come behind them."""
+_FORMER_COLUMNS = tuple(name for name in RESULT_COLUMNS if name not in ("result", "answers"))
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records that show which delimiter it is
 
@@ -35,7 +38,7 @@ class Separated:
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
         self._delimiter = delimiter
         # Of a file of results that was written here, whose cells are guarded against spreadsheets.
-        self._guarded = columns[: len(RESULT_COLUMNS)] == RESULT_COLUMNS
+        self._guarded = any(columns[: len(ours)] == ours for ours in (RESULT_COLUMNS, _FORMER_COLUMNS))
         self.columns: Iterable[str] = tuple(map(unguard, columns)) if self._guarded else columns
         self._width = len(columns)
 

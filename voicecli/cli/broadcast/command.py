@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
+from voicecli.cli.broadcast.former_hours import SendCommand
 from voicecli.cli.commands import as_command
-from voicecli.cli.help_format import HelpGroup, LazyCommands
+from voicecli.cli.help_format import HelpCommand, HelpGroup, LazyCommands
 
 if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
@@ -78,7 +79,8 @@ class _SendByDefault(HelpGroup):
 def _load(name: str) -> "Command":
     """The command of this name, which is in COMMANDS."""
     module = import_module(f"voicecli.cli.broadcast.{name}")
-    return as_command(name, getattr(module, "list_" if name == "list" else name), module.EXAMPLES)
+    function = getattr(module, "list_" if name == "list" else name)
+    return as_command(name, function, module.EXAMPLES, cls=SendCommand if name == "send" else HelpCommand)
 
 
 broadcast = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=_SendByDefault)

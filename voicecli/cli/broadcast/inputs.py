@@ -31,10 +31,23 @@ def read_content(
     path = "-" if content.text == "-" else message_file
     if path is not None:
         content = content._replace(text=context.read_text(path).rstrip("\r\n"))
+    if content.text is not None:
+        _refuse_hours(content.text)
     if callflow_file is not None:
         document = json_document(context.read_text(callflow_file), callflow_file)
         content = content._replace(callflow=json.dumps(document))
     return content
+
+
+def _refuse_hours(message: str) -> None:
+    """A message that is only hours was meant as those in which nobody is called. Raises InvalidInput."""
+    from voicecli.quiet_hours import looks_like_hours
+
+    if looks_like_hours(message):
+        raise InvalidInput(
+            "The message is nothing but hours: nobody was called.",
+            hint="To call nobody between these times: --not-between 21:00-08:00.",
+        )
 
 
 def read_list(context: Context, people: str) -> bytes:

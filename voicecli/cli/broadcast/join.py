@@ -35,7 +35,7 @@ def join(
     concurrency: Concurrency = None,
     timeout: Timeout = None,
     access: AccessOptions,
-    only_id: common.QuietLetter = False,  # noqa: ARG001
+    only_id: common.QuietFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Work on a broadcast together with other machines, on as many as you like.
 

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import typer
 
 from voicecli import durations, interrupts
-from voicecli.broadcast.begin import RESPONSE_TIME, Prepared, QuietPeople
+from voicecli.broadcast.begin import RESPONSE_TIME, ClosedZones, Prepared
+from voicecli.broadcast.eligibility import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.options import Content
 from voicecli.broadcast.template import other_placeholders
 from voicecli.broadcast.validation import ValidatedList
@@ -15,12 +18,17 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
 from voicecli.output.json_fields import with_former_names
+from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.settings import Settings
+from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.callflow import spoken_texts
 
 SHOWN = 20  # bad rows
 MOST_WARNINGS = 3
+MOST_ZONES = 5  # in which people can't be called
+REASONS = {SKIPPED_BY_LIST: "on the do-not-call list", SKIPPED_UNSUBSCRIBED: "unsubscribed"}
+"""Why people are not called, behind their number."""
 
 
 def show_problems(context: Context, validated: ValidatedList) -> None:
@@ -42,14 +50,14 @@ def warn_of_placeholders(context: Context, content: Content, columns: Sequence[s
 def confirm(context: Context, settings: Settings, prepared: Prepared, *, yes: bool) -> None:
     """See that a person wants this. Raises InvalidInput where nobody can be asked, and for a no."""
     people = len(prepared.validated)
-    if prepared.plan.option_columns:
-        context.output.note(f"Columns that set options: {', '.join(prepared.plan.option_columns)}.")
     if not yes and people > 1:
-        _ask(context, f"Call {people:,} people from {settings.get('source')}?")
+        _ask(context, prepared, f"Call {people:,} people from {settings.get('source')}?")
+    elif prepared.plan.option_columns:
+        context.output.note(_option_columns(prepared))
     context.output.progress(f"Planning {people:,} calls")
 
 
-def _ask(context: Context, question: str) -> None:
+def _ask(context: Context, prepared: Prepared, question: str) -> None:
     if (
         context.stdin is None
         or not context.stdin.isatty()
@@ -60,6 +68,7 @@ def _ask(context: Context, question: str) -> None:
             f"{question} There is no terminal to answer on.", hint="Give --yes, or look first: --dry-run."
         )
     context.output.progress("")
+    context.output.explain(_facts(prepared, prepared.closed_zones()))
     with interrupts.waiting():
         is_agreed = typer.confirm(question, err=True)
     if not is_agreed:
@@ -68,79 +77,135 @@ def _ask(context: Context, question: str) -> None:
 
 def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCode:
     """Show what would happen. 2 where nobody would be called, because rows are bad."""
-    plan, validated, options = prepared.plan, prepared.validated, prepared.options
-    shard = prepared.send_options.shard
-    fine = prepared.send_options.skip_invalid or not validated.invalid
-    quiet = prepared.quiet_people()
+    validated = prepared.validated
+    is_fine = prepared.send_options.skip_invalid or not validated.invalid
+    if prepared.sent_before is not None:
+        before = prepared.sent_before.details["broadcastId"]
+        context.output.warning(f"This list was sent before, as broadcast {before}: --again sends it again.")
+    closed = prepared.closed_zones()
+    lines = [_head(settings, prepared), *_facts(prepared, closed)]
+    if not is_fine:
+        advice = [(validated.advice, "bold")] if validated.advice else []
+        lines[:0] = [*advice, ("Nobody would be called without --skip-invalid. With it:", "bold")]
+    context.output.report(lines, with_former_names("preview", _data(prepared, closed)))
+    return ExitCode.DONE if is_fine else ExitCode.USAGE
+
+
+def _data(prepared: Prepared, closed: Sequence[ClosedZones]) -> dict[str, object]:
+    """The plan, for programs."""
+    validated, options, shard = prepared.validated, prepared.options, prepared.send_options.shard
+    until = min((zones.until for zones in closed if zones.until), default=None)
+    before = prepared.sent_before
     data: dict[str, object] = {
         "calls": len(validated),
         "total": validated.total,
         "shard": None if shard[1] == 1 else f"{shard[0]}/{shard[1]}",
+        "sentBefore": None if before is None else before.details["broadcastId"],
         "skipped": validated.skipped_numbers,
+        "skippedReasons": [
+            {"reason": reason, "people": people}
+            for reason, people in prepared.reasons_to_skip().most_common()
+        ],
         "invalid": validated.invalid,
         "problems": [{"line": line, "problem": words} for line, words in validated.problems],
         "secondsOfSpeech": round(validated.seconds),
         "rate": options.calls_per_second(),
         "seconds": round(prepared.duration, 1),
-        "outsideHours": quiet.people,
-        "outsideHoursUntil": None if quiet.until is None else quiet.until.isoformat(),
-        "optionColumns": list(plan.option_columns),
+        "outsideHours": sum(zones.people for zones in closed),
+        "outsideHoursUntil": _iso(until),
+        "outsideHoursZones": [
+            {"timeZones": [*zones.zones], "people": zones.people, "until": _iso(zones.until)}
+            for zones in closed
+        ],
+        "optionColumns": list(prepared.plan.option_columns),
     }
-    first = next((row for row in validated.rows() if row.state == "planned"), None)
-    if first is not None:
-        texts = spoken_texts(plan.request(first, "dry-run").callflow)
-        data["first"] = {
-            "line": first.line,
-            "destination": first.destination,
-            "message": " ".join(texts) or None,
-        }
-    lines = list(_lines(settings, prepared, quiet))
-    if not fine:
-        advice = [(validated.advice, "bold")] if validated.advice else []
-        lines[:0] = [*advice, ("Nobody would be called without --skip-invalid. With it:", "bold")]
-    if first is not None:
-        what = f"hears: {' '.join(texts)}" if texts else "hears a file"
-        lines.append((f"The first of them, {first.destination}, {what}", ""))
-    context.output.report(lines, with_former_names("preview", data))
-    return ExitCode.DONE if fine else ExitCode.USAGE
+    if (first := prepared.first) is not None:
+        text = " ".join(_texts(prepared, first))
+        data["first"] = {"line": first.line, "destination": first.destination, "message": text or None}
+    return data
 
 
-def _lines(settings: Settings, prepared: Prepared, quiet: QuietPeople) -> Iterator[tuple[str, str]]:
-    plan, validated, options = prepared.plan, prepared.validated, prepared.options
-    shard = prepared.send_options.shard
-    calls = len(validated)
+def _head(settings: Settings, prepared: Prepared) -> Line:
+    people = _people(len(prepared.validated))
     service = wiring.account(settings).service_name.replace("Sandbox", "the sandbox")
-    yield f"Would call {_people(calls)} from {settings.get('source')} through {service}.", "bold"
-    rate = options.calls_per_second()
+    return f"Would call {people} from {settings.get('source')} through {service}.", "bold"
+
+
+def _facts(prepared: Prepared, closed: Sequence[ClosedZones]) -> Iterator[Line]:
+    """What a person wants to know before the first call."""
+    validated, shard = prepared.validated, prepared.send_options.shard
     if shard[1] > 1:
+        rate = prepared.options.calls_per_second()
         total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."
         yield f"This is shard {shard[0]} of {shard[1]}, of {_people(validated.total)} in all.{total}", ""
     if validated.invalid:
         yield f"{counted(validated.invalid, 'row')} can't be called.", ""
-    if validated.skipped_numbers:
-        spared = f"{_people(validated.skipped_numbers)} on the do-not-call list, or unsubscribed"
-        yield f"{spared}: not called.", ""
-    if plan.option_columns:
-        yield f"Columns that set options: {', '.join(plan.option_columns)}.", ""
-    if plan.recipients.encoding == "windows-1252":
+    if reasons := prepared.reasons_to_skip():
+        counts = [f"{count:,} {REASONS.get(reason, reason)}" for reason, count in reasons.most_common()]
+        yield f"Not called: {', '.join(counts)}.", ""
+    if prepared.plan.option_columns:
+        yield _option_columns(prepared), ""
+    if prepared.plan.recipients.encoding == "windows-1252":
         yield "The list is no UTF-8; it was read as Windows-1252.", ""
-    if not calls:
+    first = prepared.first
+    if first is None:
         return
-    length = _words(prepared.duration)
-    awake = ", not counting the wait until all can be called" if quiet.people else ""
-    if rate is None:
-        at_once = f"{options.concurrency} requests at a time"
-        how = f"if 8x8 answers within {RESPONSE_TIME:g} s, {at_once}; --rate sets a pace"
-        yield f"That takes about {length}, {how}{awake}.", ""
+    yield from _pace(prepared, is_closed=bool(closed))
+    yield from _hours(closed)
+    texts = _texts(prepared, first)
+    what = f"hears: {' '.join(texts)}" if texts else "hears a file"
+    yield f"The first of them, {first.destination}, {what}", ""
+
+
+def _option_columns(prepared: Prepared) -> str:
+    return f"Columns that set options: {', '.join(prepared.plan.option_columns)}."
+
+
+def _texts(prepared: Prepared, row: BroadcastRow) -> Sequence[str]:
+    """What that person hears, as it is spoken; nothing where a file is played."""
+    return spoken_texts(prepared.plan.request(row, "dry-run").callflow)
+
+
+def _pace(prepared: Prepared, *, is_closed: bool) -> Iterator[Line]:
+    """How fast the calls leave, and how long that takes."""
+    options, length = prepared.options, _words(prepared.duration)
+    waits = ", not counting the wait until all can be called" if is_closed else ""
+    if options.max_calls is not None and options.max_calls < len(prepared.validated):
+        yield f"--max-calls ends it after {counted(options.max_calls, 'call')}.", ""
+    if options.rate is None:
+        at_once = f"{options.concurrency} at a time, if 8x8 answers within {RESPONSE_TIME:g} s"
+        yield f"That takes about {length}: {at_once}{waits}. --rate sets a pace.", ""
     else:
-        unit = "" if "/" in (options.rate or "") else "/s"
-        yield f"That takes {length} at {options.rate}{unit}{awake}.", ""
-    if validated.seconds:
-        yield f"About {_words(validated.seconds)} of speech in all.", ""
-    if quiet.people and quiet.until is not None:
-        until = f"{quiet.until.astimezone():%a %H:%M}"
-        whom = "" if quiet.people == 1 else "the first "
-        yield f"{_people(quiet.people)} can't be called now, by their local time: {whom}from {until} on.", ""
+        unit = "" if "/" in options.rate else "/s"
+        yield f"That takes {length} at {options.rate}{unit}{waits}.", ""
+    if prepared.validated.seconds:
+        yield f"About {_words(prepared.validated.seconds)} of speech in all.", ""
+
+
+def _hours(closed: Sequence[ClosedZones]) -> Iterator[Line]:
+    """Whom it can't call at once, and until when, by the clock there and here."""
+    if not closed:
+        return
+    people = _people(sum(zones.people for zones in closed))
+    yield f"{people} can't be called now, by their local time:", ""
+    for zones in closed[:MOST_ZONES]:
+        more = f" and {counted(len(zones.zones) - 1, 'other zone')}" if len(zones.zones) > 1 else ""
+        yield f"  {zones.people:,} in {zones.zones[0]}{more}{_until(zones)}", ""
+    if rest := sum(zones.people for zones in closed[MOST_ZONES:]):
+        yield f"  {rest:,} elsewhere", ""
+
+
+def _until(zones: ClosedZones) -> str:
+    if zones.until is None:
+        return ""
+    there, here = zones.until.astimezone(ZoneInfo(zones.zones[0])), zones.until.astimezone()
+    form = "%H:%M" if there.date() == here.date() else "%a %H:%M"
+    is_same = there.utcoffset() == here.utcoffset()
+    return f", until {there:%a %H:%M}" + ("" if is_same else f" ({here:{form}} here)")
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def _people(count: int) -> str:

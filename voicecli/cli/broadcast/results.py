@@ -1,8 +1,7 @@
 """``voicecli broadcast results``: what became of each row, as a table or CSV."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from itertools import starmap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,7 @@ from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
     from voicecli.broadcast.results import Result
-    from voicecli.store.broadcasts import BroadcastRow
+    from voicecli.sessions.key_names import KeyNames
 
 EXAMPLES = """\
 voicecli broadcast results b3f9a1c2d4
@@ -92,9 +91,9 @@ def results(
                     yield result
 
         if file is None:
-            context.output.table(starmap(_row, chosen()))
+            context.output.table(_row(result, found.keys) for result in chosen())
             return
-        content = as_csv(found.columns, chosen(), raw=raw)
+        content = as_csv(found.columns, chosen(), found.keys, raw=raw)
         if target is None:
             context.output.content(content)
             return
@@ -107,17 +106,20 @@ def results(
     )
 
 
-def _row(row: "BroadcastRow", values: Mapping[str, str]) -> TableRow:
+def _row(result: "Result", keys: "KeyNames | None") -> TableRow:
     """A row of the table. On a narrow terminal the session is short, and some columns are left out."""
     from voicecli.broadcast.status import row_data
+    from voicecli.sessions.key_names import result_of
 
+    row = result.row
+    answer = result_of(keys, row.digits) or row.digits or ""
     line, session, last = str(row.line), row.session or "", row.reason or ""
     bridge = f"; bridge: {codes.describe_outcome(row.bridge)}" if row.bridge else ""
     texts = (
-        *(line, line, row.destination, row.state, row.outcome or "", row.digits or "", str(row.attempts)),
+        *(line, line, row.destination, row.state, row.outcome or "", answer, str(row.attempts)),
         *((session or last) + bridge, (session[:8] or last) + bridge),
     )
-    return TableRow(_COLUMNS, texts, {**row_data(row), "input": values})
+    return TableRow(_COLUMNS, texts, {**row_data(row, keys), "input": result.values})
 
 
 def _states(text: str | None) -> set[str]:

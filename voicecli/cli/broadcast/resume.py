@@ -45,7 +45,7 @@ def resume(
     pace: PaceOptions,
     timeout: Timeout = None,
     access: AccessOptions,
-    only_id: common.QuietLetter = False,  # noqa: ARG001
+    only_id: common.QuietFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Go on with a broadcast that was interrupted or stopped, with the options of its start.
 

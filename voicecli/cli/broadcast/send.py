@@ -21,7 +21,7 @@ from voicecli.voice_api import timeouts
 
 EXAMPLES = """\
 voicecli broadcast send people.csv "{name}, see you at {time}." --dry-run
-voicecli broadcast send people.csv --file message.txt --quiet 21:00-08:00
+voicecli broadcast send people.csv --file text.txt --not-between 21:00-08:00
 voicecli broadcast send people.csv "Will you come? Press 1." --confirm 1 \\
   --retry no-answer,busy --every 30m
 voicecli broadcast send people.csv "We are closed today" --rate 90/m --yes -q
@@ -67,7 +67,7 @@ def send(
     source: Source = None,
     request_timeout: RequestTimeout = timeouts.REQUEST_TIMEOUT,
     access: AccessOptions,
-    only_id: common.QuietLetter = False,
+    only_id: common.QuietFlag = False,
 ) -> ExitCode:
     """Call everybody on a list, once each.
 
@@ -120,7 +120,7 @@ def send(
     with open_store(wiring.store_place(settings)) as store:
         account = wiring.account(settings).identity
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
-        if prepared.validated.invalid:
+        if prepared.validated.invalid and (dry_run or prepared.sent_before is None):
             preview.show_problems(context, prepared.validated)
         if dry_run:
             return preview.dry_run(context, settings, prepared)

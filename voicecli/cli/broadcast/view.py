@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.status import row_data
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
@@ -37,6 +38,7 @@ class BroadcastView:
         self._programs = context.format == "json"
         self._journal = journal
         self._id = journal.broadcast.id
+        self._keys = BroadcastOptions.from_mapping(journal.broadcast.options).key_names()
         self._last = time.monotonic()
         self._shown = ""
         self._missed: dict[int, None] = {}  # lines of rows that changed while nobody read
@@ -55,14 +57,14 @@ class BroadcastView:
         if self._missed or self._output.streams.is_behind:
             self._missed[row.line] = None
         else:
-            self._record("row", row_data(row))
+            self._record("row", row_data(row, self._keys))
 
     def _catch_up(self) -> None:
         """Once a reader who had paused reads on: report the rows that changed meanwhile as they are now."""
         while self._missed and not self._output.streams.is_behind:
             line = next(iter(self._missed))
             if (row := self._journal.row(line)) is not None:
-                self._record("row", row_data(row))
+                self._record("row", row_data(row, self._keys))
             del self._missed[line]
 
     async def report_missed_rows(self) -> None:

@@ -193,12 +193,23 @@ def _maker(
         )
     if script.play is None:
         script = replace(script, text=_message(context, asked))
+        _refuse_hours(script.text or "")
         script.check_text(script.text or "")
     values = settings.require(*CONNECTION, "source", *(("voice_profile",) if script.play is None else ()))
     if script.play is None:
         wiring.warn_of_voice(context, values["voice_profile"])
     complete = replace(script, source=values["source"], voice=values.get("voice_profile"))
     return lambda number, message_id: complete.request(number or "", message_id=message_id)
+
+
+def _refuse_hours(message: str) -> None:
+    """A message that is only hours was meant as those of a broadcast. Without a colon it may be a code.
+    Raises InvalidInput."""
+    if ":" in message:
+        from voicecli.quiet_hours import looks_like_hours
+
+        if looks_like_hours(message):
+            raise InvalidInput("The message is nothing but hours: nobody was called.", hint=HOW_TO_CALL)
 
 
 def _message(context: Context, asked: Arguments) -> str:

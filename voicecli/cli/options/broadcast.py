@@ -70,13 +70,9 @@ class HoursOptions:
 
     PANEL: ClassVar[str] = "Pace and hours"
 
-    quiet: Annotated[
+    not_between: Annotated[
         str | None,
-        option(
-            "FROM-TO",
-            "Call nobody between these times, in their own time zone, such as 21:00-08:00.",
-            "--quiet",
-        ),
+        option("FROM-TO", "Call nobody between these times, in their own time zone, such as 21:00-08:00."),
     ] = None
     weekdays: Annotated[bool, flag("Call only from Monday to Friday, in their own time zone.")] = False
 

@@ -79,12 +79,17 @@ JsonFlag = Annotated[
     bool,
     typer.Option("--json", help="Print JSON only.", callback=_json, is_eager=True, rich_help_panel=GENERAL),
 ]
-_QUIET = partial(
-    typer.Option, help="Print only the id.", callback=_quiet, is_eager=True, rich_help_panel=GENERAL
-)
-QuietFlag = Annotated[bool, _QUIET("--quiet", "-q")]
-QuietLetter = Annotated[bool, _QUIET("-q")]
-"""For a command whose --quiet means something else."""
+QuietFlag = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print only the id.",
+        callback=_quiet,
+        is_eager=True,
+        rich_help_panel=GENERAL,
+    ),
+]
 Raw = Annotated[
     bool, flag("Put no apostrophe before cells that a spreadsheet would run as formulas.", "--raw")
 ]
@@ -154,7 +159,7 @@ def with_output_options(
     function = with_records(function)
     own = [*inspect.signature(function).parameters.values()]
     names = {parameter.name for parameter in own}
-    at = len(own) - (own[-1].annotation in (QuietFlag, QuietLetter))
+    at = len(own) - (own[-1].annotation is QuietFlag)
     as_json, _, debug = map(as_parameter, fields(OutputOptions))
     last = [debug]
     if reads_settings:

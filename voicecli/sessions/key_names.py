@@ -1,0 +1,147 @@
+"""What the keys of a call mean: ``--keys 1=confirmed,2=reschedule,9=stop``; ``--confirm 1,2`` for short."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from voicecli.errors import InvalidInput, quote
+
+CONFIRMED = "confirmed"
+"""The name of the keys of --confirm."""
+STOP = "stop"
+"""The name of a key by which people say that they want no more calls."""
+NO_KEY = "-"
+"""In place of the accepted keys where there are none; nobody can press it."""
+MAX_NAME = 30  # characters
+_KEY = "[0-9*#]"
+_NAME = re.compile(rf"[^\W\d_][\w-]{{,{MAX_NAME - 1}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNames:
+    """``names`` has what each key means, ``accepted`` the keys that are an answer as it was wished for."""
+
+    names: Mapping[str, str]
+    accepted: frozenset[str]
+
+    @classmethod
+    def parse(cls, text: str, accept: str | None = None) -> Self:
+        """From ``--keys`` and ``--accept``, which has the names that are accepted: by default all but stop.
+        Raises InvalidInput."""
+        names: dict[str, str] = {}
+        for pair in text.split(","):
+            key, equals, name = map(str.strip, pair.partition("="))
+            if not (equals and re.fullmatch(_KEY, key) and _NAME.fullmatch(name)):
+                raise InvalidInput(
+                    "--keys takes keys and their names, such as 1=confirmed,2=reschedule,9=stop, not "
+                    f"{quote(pair.strip())}.",
+                    hint=_hint(text, key, name),
+                )
+            if key in names:
+                raise InvalidInput(
+                    f"--keys names the key {key} twice: {names[key]} and {name}.",
+                    hint="Several keys may have one name: 1=confirmed,2=confirmed.",
+                )
+            names[key] = STOP if name.casefold() == STOP else name
+        return cls(names, _accepted(names, accept))
+
+    @classmethod
+    def of_confirm(cls, keys: Collection[str]) -> Self:
+        """Keys that all confirm."""
+        return cls(dict.fromkeys(sorted(keys), CONFIRMED), frozenset(keys))
+
+    @classmethod
+    def stored(cls, asks: str | None, key_names: str | None) -> Self | None:
+        """As an attempt has them; None where no key has a meaning."""
+        accepted = frozenset(asks.split(",")) if asks else frozenset()
+        if not key_names:
+            return cls.of_confirm(accepted) if accepted else None
+        return cls(dict(pair.split("=", 1) for pair in key_names.split(",")), accepted - {NO_KEY})
+
+    @property
+    def asks(self) -> str:
+        """The accepted keys, as an attempt has them: 1,2."""
+        return ",".join(sorted(self.accepted)) or NO_KEY
+
+    def as_text(self) -> str:
+        """As in ``--keys``."""
+        return ",".join(f"{key}={name}" for key, name in self.names.items())
+
+    @property
+    def stored_names(self) -> str | None:
+        """The same as an attempt has it; None where the accepted keys say all."""
+        return None if self == self.of_confirm(self.accepted) else self.as_text()
+
+    @property
+    def stop(self) -> frozenset[str]:
+        """The keys by which people say that they want no more calls."""
+        return frozenset(key for key, name in self.names.items() if name == STOP)
+
+    @property
+    def final(self) -> frozenset[str]:
+        """The keys after which nobody is called again: accepted, or stop."""
+        return self.accepted | self.stop
+
+    def is_stop(self, digits: str) -> bool:
+        """Whether that says to want no more calls, also where the key was heard twice, or # after it."""
+        return bool({*digits} & self.stop) and {*digits} <= self.stop | {"#"}
+
+    def is_final(self, digits: str) -> bool:
+        """Whether nobody is called again who pressed that."""
+        return digits in self.accepted or self.is_stop(digits)
+
+    def result(self, digits: str | None) -> str | None:
+        """The name of what was pressed; None where it has none."""
+        if digits is None:
+            return None
+        return STOP if self.is_stop(digits) else self.names.get(digits)
+
+
+def result_of(keys: KeyNames | None, digits: str | None) -> str | None:
+    """The result of a call in which that was pressed; None also where keys mean nothing."""
+    return None if keys is None else keys.result(digits)
+
+
+def answers_of(keys: KeyNames | None, digits: str | None) -> dict[str, str]:
+    """What was typed, by the name of its question: of a call that asks one, keys or digits."""
+    if digits is None:
+        return {}
+    return {"digits" if keys is None else "keys": digits}
+
+
+def answers_text(answers: Mapping[str, str]) -> str:
+    """In a line: that of the only question alone, several by name."""
+    if len(answers) == 1:
+        return next(iter(answers.values()))
+    return ", ".join(f"{name}={typed}" for name, typed in answers.items())
+
+
+def _accepted(names: Mapping[str, str], accept: str | None) -> frozenset[str]:
+    known = dict.fromkeys(names.values())
+    wanted = {name for name in known if name != STOP}
+    if accept is not None:
+        wanted = {name.strip() for name in accept.split(",")}
+        if unknown := sorted(wanted - known.keys()):
+            raise InvalidInput(
+                f"--accept takes names of --keys, not {quote(unknown[0])}.",
+                hint=f"These are there: {', '.join(known)}.",
+            )
+        if STOP in wanted:
+            raise InvalidInput(
+                "--accept can't take stop: who presses that key is not called again, and the exit code is 15."
+            )
+    return frozenset(key for key, name in names.items() if name in wanted)
+
+
+def _hint(text: str, key: str, name: str) -> str:
+    """What may be meant."""
+    if re.fullmatch(rf" *{_KEY}( *,? *{_KEY})* *", text):
+        return f"Did you mean --confirm {','.join(re.findall(_KEY, text))}?"
+    if re.fullmatch(_KEY, name) and _NAME.fullmatch(key):
+        return f"The key comes first: {name}={key}."
+    if found := re.fullmatch(rf"({_KEY}) *[:=-]+>? *(\w.*)", key if not name else f"{key}={name}"):
+        word = re.sub(r"[\W_]+", "-", found[2]).strip("-")[:MAX_NAME]
+        if _NAME.fullmatch(word):
+            return f"A name is one word: {found[1]}={word}."
+    return "A key is one of 0 to 9, * and #; its name is one word, such as confirmed."
