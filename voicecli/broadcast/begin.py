@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from voicecli.account import AccountId
+from voicecli.broadcast import same_list
 from voicecli.broadcast.callee_hours import Zones
 from voicecli.broadcast.eligibility import Eligibility
-from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
 from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
@@ -18,7 +19,7 @@ from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import InvalidInput, PlacedBefore, quote
 from voicecli.plurals import counted
-from voicecli.store import broadcasts, former_keys
+from voicecli.store import broadcasts
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
@@ -26,10 +27,10 @@ from voicecli.store.journals import create_journal
 RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 
 
-def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -> Plan:
+def plan_broadcast(people: bytes | Recipients, options: BroadcastOptions, content: Content) -> Plan:
     """What each person on a list is to hear. Raises InvalidInput for what is wrong with all rows."""
     plan = Plan(
-        lists.read(people),
+        options.read_list(people) if isinstance(people, bytes) else people,
         options.script(content),
         callflow=content.document(),
         to_column=options.to_column,
@@ -119,7 +120,11 @@ class Prepared:
             fingerprint=self.fingerprint,
             shard=self.send_options.shard,
             file=file,
-            options={**self.options.kept(), **(receiver or ReceiverOptions()).kept()},
+            options={
+                **self.options.kept(),
+                **(receiver or ReceiverOptions()).kept(),
+                same_list.LINES: self.plan.recipients.lines_digest,
+            },
             content=content.packed(),
         )
         with ExitStack() as stack:
@@ -143,7 +148,7 @@ def prepare_broadcast(
     """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
     Nothing is raised for its rows yet, nor where the list was sent before: ``Prepared.check`` does."""
     send_options = send_options or SendOptions()
-    fingerprint, *former = former_keys.fingerprints(store, people)
+    fingerprint, *former = same_list.fingerprints(store, plan.recipients, people)
     sent_before = None
     try:
         if not send_options.again:
@@ -155,7 +160,11 @@ def prepare_broadcast(
     eligibility = options.eligibility(do_not_call)
     eligibility.update(store)
     validated = validate(
-        plan, eligibility=eligibility, shard=send_options.shard, skip_invalid=send_options.skip_invalid
+        plan,
+        eligibility=eligibility,
+        shard=send_options.shard,
+        skip_invalid=send_options.skip_invalid,
+        all_faults=send_options.all_faults,
     )
     return Prepared(
         plan, validated, options, send_options, eligibility, store, account, fingerprint, sent_before

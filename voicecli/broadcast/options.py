@@ -17,6 +17,7 @@ from voicecli.voice_api import timeouts
 
 if TYPE_CHECKING:
     from voicecli.broadcast.eligibility import Eligibility
+    from voicecli.broadcast.lists.recipients import Recipients
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
@@ -30,6 +31,8 @@ class BroadcastOptions(NamedTuple):
     """All options but the content, as they were given. Times are in seconds, ``retry`` has outcomes."""
 
     to_column: str | None = None
+    sheet: str | None = None
+    hidden: bool = False
     region: str | None = None
     source: str = ""
     repeat: int | None = None
@@ -76,6 +79,12 @@ class BroadcastOptions(NamedTuple):
         earlier version may go on with the broadcast, and must not call anybody at night."""
         kept = self._asdict()
         return {**kept, **{old: kept[new] for old, new in FORMER_NAMES.items()}}
+
+    def read_list(self, people: bytes) -> "Recipients":
+        """Raises InvalidInput."""
+        from voicecli.broadcast.lists import recipients
+
+        return recipients.read(people, sheet=self.sheet, hidden=self.hidden)
 
     def script(self, content: "Content") -> Script:
         return Script(
@@ -152,11 +161,13 @@ class BroadcastOptions(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class SendOptions:
     """Options that only the start of a broadcast has: ``shard`` is the part of the list, from 1, and how
-    many parts there are; with ``again`` a list that was sent before is sent again."""
+    many parts there are; with ``again`` a list that was sent before is sent again; with ``all_faults`` the
+    problems of all rows are kept."""
 
     shard: tuple[int, int] = (1, 1)
     skip_invalid: bool = False
     again: bool = False
+    all_faults: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast import same_list
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import RESULT_COLUMNS
 from voicecli.broadcast.options import BroadcastOptions
@@ -14,7 +14,6 @@ from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput
 from voicecli.sessions.key_names import KeyNames, answers_of, answers_text
 from voicecli.spreadsheets import PIECE, guard
-from voicecli.store import former_keys
 from voicecli.store.broadcast_rows import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.engine import Store
@@ -64,8 +63,9 @@ def _recipients(
     if path:
         with suppress(InvalidInput):
             content = read(path)
-            if broadcast.fingerprint in former_keys.fingerprints(store, content):
-                return lists.read(content)
+            recipients = BroadcastOptions.from_mapping(broadcast.options).read_list(content)
+            if same_list.is_list_of(store, broadcast, recipients, content):
+                return recipients
     if people:
         raise InvalidInput(f"{people} is not the list of broadcast {broadcast.id}, or has changed.")
     return None

@@ -6,7 +6,10 @@ import csv
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple, Protocol
+
+import orjson
 
 from voicecli import phone
 from voicecli.broadcast.lists.encodings import as_utf8
@@ -102,12 +105,25 @@ class Recipients:
         assert self._index is not None  # noqa: S101 (a whole pass makes it)
         return self._index
 
-    def _first_pass(self, lines: Lines) -> Iterator[Record]:
-        index = _Index(array("I"), array("Q"))
-        yield from self._records(lines, index)
-        self._index = index
+    @property
+    def digest(self) -> bytes:
+        """A hash of the heading and all values, however they are written: not of line numbers."""
+        return self._whole_index().digest
 
-    def _records(self, lines: Lines, index: "_Index | None" = None) -> Iterator[Record]:
+    @property
+    def lines_digest(self) -> str:
+        """A hash of the line numbers of all records."""
+        return blake2b(self._whole_index().lines.tobytes(), digest_size=16).hexdigest()
+
+    def _first_pass(self, lines: Lines) -> Iterator[Record]:
+        places, digest = _Places(array("I"), array("Q")), blake2b()
+        for record in self._records(lines, places):
+            digest.update(orjson.dumps(record.values))
+            yield record
+        digest.update(orjson.dumps(self.columns))  # of objects, they are known by now
+        self._index = _Index(*places, digest.digest())
+
+    def _records(self, lines: Lines, index: "_Places | None" = None) -> Iterator[Record]:
         offset, line = lines.place
         try:
             for read in self._format.records(lines):
@@ -121,11 +137,19 @@ class Recipients:
             raise unreadable_record(self._content, (offset, line)) from None
 
 
-class _Index(NamedTuple):
+class _Places(NamedTuple):
     """Where each record begins."""
 
     lines: "array[int]"
     offsets: "array[int]"
+
+
+class _Index(NamedTuple):
+    """With a hash of the whole list."""
+
+    lines: "array[int]"
+    offsets: "array[int]"
+    digest: bytes
 
 
 class _Plain:
@@ -154,9 +178,14 @@ def read(content: bytes, *, sheet: str | None = None, hidden: bool = False) -> R
     return found
 
 
+def read_all(content: bytes) -> Recipients:
+    """A list of which no row may be missed, as of people not to call: hidden rows are read, too."""
+    return read(content, hidden=is_workbook(content))
+
+
 def is_workbook(content: bytes) -> bool:
     """Whether it is of a kind in which offices keep workbooks: an archive (.xlsx), or older than these."""
-    return content.startswith((b"PK", bytes.fromhex("d0cf11e0a1b11ae1")))
+    return content.startswith((b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1")))
 
 
 def _from_sheet(content: bytes, *, sheet: str | None, hidden: bool) -> Recipients:

@@ -162,7 +162,7 @@ class _Values:
         if data_type == "e":
             return value, CellKind.ERROR, name
         if data_type == "d":
-            value = to_excel(value, self._epoch)
+            value = to_excel(value, self._epoch)  # type: ignore[no-untyped-call]
         shown = show(value, self._formats[cell["style_id"]], self._epoch)
         if shown.is_repaired:
             self.repaired.append(name)

@@ -18,7 +18,9 @@ class CellKind(StrEnum):
 
 
 _AS_TEXT = "In Excel, format the column as text, and enter the numbers anew."
-_OTHER_FORMAT = "In Excel, give the column a format in digits such as 0.00, dd.mm.yyyy or hh:mm, or make it text."
+_OTHER_FORMAT = (
+    "In Excel, give the column a format in digits such as 0.00, dd.mm.yyyy or hh:mm, or make it text."
+)
 _PROBLEMS: Mapping[CellKind, tuple[str, str]] = {
     CellKind.ERROR: ("is {text}.", "Correct the formulas in Excel, and save the list again."),
     CellKind.FORMULA: (
@@ -52,5 +54,7 @@ class SheetCell(NamedTuple):
         """The text without marks between its digits. Raises InvalidInput for what is no number."""
         self.check()
         if self.kind is CellKind.DATE:
-            raise InvalidInput(f"{self.name} is a date or a time, {self.text}: Excel made it one.", hint=_AS_TEXT)
+            raise InvalidInput(
+                f"{self.name} is a date or a time, {self.text}: Excel made it one.", hint=_AS_TEXT
+            )
         return self.text.replace(",", "")

@@ -31,7 +31,6 @@ _OTHER_FILES = (  # a name in the archive, and what it is then
 )
 
 
-
 class Row(NamedTuple):
     """``number`` is from 1; ``cells`` are as openpyxl parses them, without empty ones."""
 
@@ -51,7 +50,7 @@ def damage_reported() -> Iterator[None]:
     except _DAMAGED as error:
         raise InvalidInput(
             "The workbook is damaged, or is none: it can't be read.",
-            hint=f"Open it in Excel or LibreOffice. {_SAVE_AS}",
+            hint="Open it in Excel or LibreOffice, and save it as .xlsx.",
         ) from error
 
 
@@ -74,7 +73,9 @@ def _checked_file(content: bytes) -> io.BytesIO:
     if any(name.endswith("vbaProject.bin") or name.startswith("xl/macrosheets/") for name in names) or (
         b"macroEnabled" in archive.read("[Content_Types].xml")
     ):
-        raise InvalidInput("The workbook has macros.", hint="Save it as Excel Workbook (.xlsx), without macros.")
+        raise InvalidInput(
+            "The workbook has macros.", hint="Save it as Excel Workbook (.xlsx), without macros."
+        )
     return file
 
 
@@ -103,16 +104,16 @@ class Workbook:
         apply_stylesheet(reader.archive, reader.wb)
         self._archive = reader.archive
         self._strings = reader.shared_strings
-        self._book: Any = reader.wb
-        self.epoch = reader.wb.epoch
-        self.sheets = {
+        book: Any = reader.wb
+        self.epoch = book.epoch
+        self.sheets: dict[str, tuple[str, str | None]] = {
             sheet.name: (rel.target, sheet.state)
             for sheet, rel in reader.parser.find_sheets()
             if rel.Type.endswith("/worksheet") and rel.target in reader.valid_files
         }
         self.notes: list[str] = []
-        numbers = [style.numFmtId for style in self._book._cell_styles]  # noqa: SLF001
-        own = self._book._number_formats  # noqa: SLF001
+        numbers = [style.numFmtId for style in book._cell_styles]  # noqa: SLF001
+        own = book._number_formats  # noqa: SLF001
         self.formats: list[str | None] = [
             own[number - BUILTIN_FORMATS_MAX_SIZE]
             if number >= BUILTIN_FORMATS_MAX_SIZE
@@ -137,8 +138,9 @@ class Workbook:
         if sheet := names.get(name.strip().casefold()):
             return self.sheets[sheet][0]
         near = nearest(name, [*self.sheets], 0.5)
+        meant = f"; the nearest is {quote(near)}" if near else ""
         raise InvalidInput(
-            f"The workbook has no sheet {quote(name)}" + (f"; the nearest is {quote(near)}." if near else "."),
+            f"The workbook has no sheet {quote(name)}{meant}.",
             hint=f"Its sheets are: {', '.join(map(quote, [*self.sheets][:20]))}.",
         )
 
@@ -153,22 +155,23 @@ class Workbook:
                     raise ValueError(f"row {number} behind row {last}")
                 last = number
                 properties = parser.row_dimensions.pop(str(number), {})
-                if filled := [cell for cell in cells if cell["value"] is not None or cell["data_type"] == "f"]:
+                if filled := [
+                    cell for cell in cells if cell["value"] is not None or cell["data_type"] == "f"
+                ]:
                     yield Row(number, filled, properties.get("hidden") in ("1", "true"))
 
 
 def _parser(source: Any, strings: Sequence[str], epoch: Any) -> "WorkSheetParser":
-    from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
+    from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
     class Parser(WorkSheetParser):
         """Dates stay numbers, as their format is needed; a formula that was never calculated is an ``f``."""
 
         def parse_cell(self, element: Any) -> dict[str, Any]:
             cell = super().parse_cell(element)
-            if cell["value"] is None and element.find(FORMULA_TAG) is not None and element.find(VALUE_TAG) is None:
+            # Where it was, and its result is empty, the cell is a text ("str").
+            if cell["value"] is None and element.get("t") != "str" and element.find(FORMULA_TAG) is not None:
                 cell["data_type"] = "f"
             return cell
 
     return Parser(source, strings, data_only=True, epoch=epoch)
-
-

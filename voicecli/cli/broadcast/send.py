@@ -36,7 +36,8 @@ def send(
         str,
         typer.Argument(
             metavar="FILE",
-            help="The list: CSV, TSV, JSON Lines, or one number a line; - reads standard input.",
+            help="The list: Excel (.xlsx), CSV, TSV, JSON Lines, or one number a line; - reads standard "
+            "input.",
         ),
     ],
     message: Annotated[
@@ -80,7 +81,7 @@ def send(
     """
     from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
     from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-    from voicecli.cli.broadcast import inputs, preview
+    from voicecli.cli.broadcast import inputs, preview, voices
     from voicecli.cli.broadcast.run import run
     from voicecli.store.opening import open_store
 
@@ -97,7 +98,7 @@ def send(
             "request_timeout": request_timeout,
         }
     )
-    send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again)
+    send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again, audience.all_faults)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     context = context_of(ctx)
     settings = context.settings({"source": source, "voice_profile": spoken.voice, **access.flags()})
@@ -116,12 +117,15 @@ def send(
         options = options._replace(do_not_call=str((context.folder / audience.do_not_call).resolve()))
     listed = inputs.read_list(context, people)
     plan = plan_broadcast(listed, options, content)
+    for note in plan.recipients.notes:
+        context.output.note(note)
     preview.warn_of_placeholders(context, content, plan.recipients.columns)
     with open_store(wiring.store_place(settings)) as store:
         account = wiring.account(settings).identity
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
         if prepared.validated.invalid and (dry_run or prepared.sent_before is None):
-            preview.show_problems(context, prepared.validated)
+            preview.show_problems(context, prepared)
+        voices.refuse_unknown(context, settings, plan)
         if dry_run:
             return preview.dry_run(context, settings, prepared)
         prepared.check()
