@@ -10,7 +10,8 @@ busy      answers at once: four workers place at least 0.6 of the calls of SQLit
 pace      four workers with --rate 50: 50 calls a second within 3 %, and in no second more than 55
 listen    at least 0.65 of the events a second that SQLite's listener keeps, 99 % of the answers in 50 ms
 outcome   another machine knows how a call ended within 100 ms (99 %) of the acknowledgement of its event;
-          through PgBouncer, where LISTEN hears nothing, within 100 ms and the interval between two looks
+          through PgBouncer, where LISTEN hears nothing, within 100 ms and the command's interval between two
+          looks at the database
 once      20 processes place the same call with --once at the same moment, 100 times: one call each time
 call      `call` takes at most 2.2 times as long as with SQLite; with --before FOLDER (a tree of an earlier
           voicecli) it is at most 1.03 times as long with SQLite as it was
@@ -36,12 +37,19 @@ from broadcast import MESSAGE, write_list
 from team_machines import LocalSandbox, Machine, Team, bar, family, percentile, sandbox, starting
 from team_races import busy, pace, waiting
 
-from voicecli.store.following import LOOK_EVERY
+from voicecli.broadcast import engine
+from voicecli.cli import events
+from voicecli.store import following
 
 ROUNDS = 5
 LISTENER_BAR, P99_BAR = 0.65, 50.0  # the latter in milliseconds
 WARM_UP = 1_000  # the seed of a run that does not count
 OUTCOME_BAR = 0.100  # seconds
+LOOKS = {  # seconds between two looks at a store that tells nobody of events
+    "events -f": events.POLL,
+    "broadcast --wait": engine.LOOK_EVERY,
+    "call --wait": following.LOOK_EVERY,
+}
 OUTCOMES, WAITING_CALLS = 150, 20
 ONCE_PROCESSES, ONCE_TIMES = 20, 100
 CALLS = 21
@@ -97,12 +105,13 @@ def listen(folder: Path, team: Team, rounds: int) -> bool:
 
 def outcome(folder: Path, team: Team, _rounds: int) -> bool:
     met = []
-    for name, pooled, most in (("LISTEN", False, OUTCOME_BAR), ("polling", True, OUTCOME_BAR + LOOK_EVERY)):
+    for name, pooled in (("LISTEN", False), ("polling", True)):
         with sandbox(folder, time_scale=10) as local:
             known = outcomes(folder / name, local, team.new_store(pooled=pooled))
             acknowledged = local.acknowledged()
         for who, moments in known.items():
             late = [moment - acknowledged[session] for session, moment in moments.items()]
+            most = OUTCOME_BAR + (LOOKS[who] if pooled else 0.0)
             median, worst = statistics.median(late) * 1e3, max(late) * 1e3
             what = f"{name}, {who}: p99 in ms ({len(late)} calls, median {median:.0f}, worst {worst:.0f})"
             met.append(bar(what, percentile(late, 99) * 1e3, at_most=most * 1e3))
@@ -115,7 +124,7 @@ def outcomes(folder: Path, local: LocalSandbox, store: dict[str, str]) -> dict[s
     folder.mkdir()
     variables = {**local.variables, **store}
     token = {"WEBHOOK_AUTH_TOKEN": listener.TOKEN}
-    known: dict[str, dict[str, float]] = {"events -f": {}, "broadcast --wait": {}, "call --wait": {}}
+    known: dict[str, dict[str, float]] = {who: {} for who in LOOKS}
     port = listener.free_port()
     access = ("--port", str(port), "--public-url", f"http://127.0.0.1:{port}")
     with ExitStack() as stack:

@@ -150,27 +150,31 @@ def wait_until_none(count: Callable[[], int]) -> None:
         wait_until(lambda left=left: count() < left)
 
 
-# Rewriting assertions takes as long as all other collection. What one worker has rewritten is kept for the
-# others, so one of them begins at the other end.
-WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+# Rewriting assertions takes longer than all other collection. What one worker has rewritten is kept for the
+# others, so each begins elsewhere.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
-class BackwardsDir(pytest.Dir):
-    """A folder whose files are collected from last to first."""
+class RotatedDir(pytest.Dir):
+    """A folder whose collection begins at a worker's own share of it."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        return reversed([*super().collect()])
+        children = [*super().collect()]
+        first = len(children) * int(WORKER[2:]) // WORKERS
+        return children[first:] + children[:first]
 
 
 def pytest_configure() -> None:
     ready_stores.install()
     process_guard.install()
     if WORKER:
+        gc.disable()  # hardly anything of what is collected is garbage
         sys.dont_write_bytecode = False
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    return BackwardsDir.from_parent(parent, path=path) if WORKER == "gw1" else None
+    return RotatedDir.from_parent(parent, path=path) if WORKER else None
 
 
 def pytest_collection_finish() -> None:
@@ -178,11 +182,19 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
+    gc.enable()
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path)  # each worker must have the same order
+    """All workers must have the same order, and each begins with an equal part of it. What takes long stands
+    first in each part: if it came last, the other workers would have nothing to do meanwhile."""
+    items.sort(key=lambda item: item.path)
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    ends = [len(short) * worker // WORKERS for worker in range(WORKERS + 1)]
+    parts = [long[worker::WORKERS] + short[ends[worker] : ends[worker + 1]] for worker in range(WORKERS)]
+    items[:] = itertools.chain.from_iterable(parts)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ FLOORS = (
             "threads",
             "urls",
         },
-        {"account"},
+        {"account", "at_most"},
         {"setting_files", "setting_table"},
         {"settings"},
     ),

@@ -114,7 +114,7 @@ def test_what_was_noted_before_keeps_an_event_loop_from_beginning_its_work() -> 
 
 
 def test_what_deletes_step_by_step_ends_between_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    def steps(*_: object) -> Iterator[tuple[int, int]]:
+    def steps(*_: object, **__: object) -> Iterator[tuple[int, int]]:
         yield 1, 0
         interrupts.note(INT)
         yield 1, 0

@@ -38,6 +38,7 @@ print(*[result.words for result in ended.results], ended.confirmed, sep="|")
 """
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_script_calls_until_somebody_confirms_once(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
     numbers = ("+33199000486", "+33199007103", "+33199001234")
@@ -114,6 +115,7 @@ def test_a_script_checks_what_doctor_checks(own_sandbox: RunningSandbox, tmp_pat
     assert [check for check, *_ in found][-2:] == ["public URL", "store"]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_script_listens_answers_and_takes_requests_of_its_own(
     own_sandbox: RunningSandbox, tmp_path: Path

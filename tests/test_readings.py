@@ -448,6 +448,7 @@ def test_some_of_all_that_is_promised_under_every_reading(tmp_path: Path) -> Non
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.long
 @pytest.mark.process
 @pytest.mark.soak
 @pytest.mark.parametrize(("reading", "ids"), COMBINATIONS)

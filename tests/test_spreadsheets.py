@@ -5,7 +5,7 @@ import io
 
 import pytest
 from any_text import any_text
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicecli.errors import Unreachable
 from voicecli.spreadsheets import PIECE, guard, guard_csv, unguard
@@ -51,6 +51,7 @@ def test_every_cell_is_read_again_as_it_was(cell: str) -> None:
     st.lists(st.lists(st.sampled_from([*FORMULAS, *PLAIN, 'a"b', "a,b", "\n="]), min_size=2), min_size=1),
     st.integers(1, 9),
 )
+@settings(max_examples=25)
 def test_a_csv_is_guarded_in_whatever_pieces_it_comes(rows: list[list[str]], size: int) -> None:
     text = io.StringIO()
     csv.writer(text).writerows(rows)

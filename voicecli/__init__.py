@@ -10,6 +10,7 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicecli.account import Account as Account
+    from voicecli.at_most import AtMost as AtMost
     from voicecli.broadcast.begin import (
         plan_broadcast as plan_broadcast,
         prepare_broadcast as prepare_broadcast,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from voicecli.checks.checkup import checkup as checkup
     from voicecli.checks.finding import Finding as Finding
     from voicecli.errors import (
+        CalledTooOften as CalledTooOften,
         ConfigurationError as ConfigurationError,
         InvalidInput as InvalidInput,
         OutcomeUnknown as OutcomeUnknown,
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "account": "Account",
+    "at_most": "AtMost",
     "broadcast.begin": "plan_broadcast prepare_broadcast",
     "broadcast.options": "BroadcastOptions Content",
     "broadcast.resume": "reopen_broadcast",
@@ -86,7 +89,7 @@ _NAMES = {
     "checks.checkup": "checkup",
     "checks.finding": "Finding",
     "errors": (
-        "ConfigurationError InvalidInput OutcomeUnknown PlacedBefore "
+        "CalledTooOften ConfigurationError InvalidInput OutcomeUnknown PlacedBefore "
         "RateLimited Refused Unreachable Unsubscribed VoicecliError"
     ),
     "listener.public_access": "PublicAccess listening_plan",

@@ -10,6 +10,7 @@ VoicecliError
 │                          no call was placed
 ├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
 ├── PlacedBefore           the same call was placed a short while ago, or is being placed; nothing was sent
+├── CalledTooOften         somebody was called so often that they are not to be called now; nothing was sent
 ├── Unsubscribed           somebody whom it would call does not want to be called; nothing was sent
 ├── OutOfTime              what was waited for did not happen in the time that it was given
 ├── Interrupted            the user stopped it; the message says what may have happened
@@ -144,6 +145,13 @@ class PlacedBefore(VoicecliError):
     ) -> None:
         super().__init__(message, hint=hint, details={"sessionId": session_id, **details})
         self.session_id = session_id
+
+
+class CalledTooOften(VoicecliError):
+    """By --at-most; ``details`` say whom, when that person was called last, and from when on they may be
+    called again."""
+
+    code = "called_too_often"
 
 
 class Unsubscribed(VoicecliError):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from voicecli import account, team_store, urls
 from voicecli.account import DEFAULT_VOICE
+from voicecli.at_most import AtMost
+from voicecli.errors import InvalidInput
 from voicecli.phone import caller_id, is_msisdn
 from voicecli.spelling import nearest
 
@@ -26,6 +28,7 @@ class Setting:
     flag: str | None = None
     default: str | None = None
     secret: bool = False
+    folder_yields: bool = False  # whether a folder's .env sets it only where nothing else does
 
     @property
     def file_variable(self) -> str:
@@ -61,6 +64,14 @@ SETTINGS = (
         where="listed on 8x8's page 'Speech profiles'",
         flag="--voice",
         default=DEFAULT_VOICE,
+    ),
+    Setting(
+        "at_most",
+        "VOICECLI_AT_MOST",
+        what="how often the same person may be called",
+        where="a number of calls in a length of time, such as 1/24h, or none",
+        flag="--at-most",
+        folder_yields=True,
     ),
     Setting(
         "webhook_token",
@@ -166,6 +177,14 @@ def _token_problem(value: str) -> str | None:
     return None if len(value) >= MIN_TOKEN else f"the webhook token must have {MIN_TOKEN} characters or more"
 
 
+def _at_most_problem(value: str) -> str | None:
+    try:
+        AtMost.parse(value)
+    except InvalidInput as error:
+        return f"{error.message.rstrip('.')}"
+    return None
+
+
 def problem_of(name: str, value: str) -> str | None:
     """What is wrong with a value, as a clause; None where it can be used."""
     match name:
@@ -179,6 +198,8 @@ def problem_of(name: str, value: str) -> str | None:
             return team_store.problem_of_url(value)
         case "store_key":
             return team_store.problem_of_key(value)
+        case "at_most":
+            return _at_most_problem(value)
         case "webhook_token":
             return _token_problem(value)
         case "port":

@@ -233,6 +233,8 @@ def load(
 
 
 def _first(setting: Setting, sources: Sequence[_Source]) -> Found | None:
+    if setting.folder_yields:
+        sources = sorted(sources, key=lambda source: source.rank is Rank.FOLDER)
     for source in sources:
         if (found := source.find(setting)) is not None:
             return found

@@ -24,6 +24,7 @@ def test_who_is_on_the_list_is_left_out() -> None:
     assert some.reason_to_skip(["+33199005678"]) is None
 
 
+@pytest.mark.soak
 def test_it_is_computed_once_that_zones_leave_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes some 50 ms, and a list may have thousands of such numbers."""
     computed: list[object] = []

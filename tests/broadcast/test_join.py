@@ -24,6 +24,7 @@ from voicecli.sessions.attempt import AttemptState
 from voicecli.store import attempts, broadcasts, hang_guard, workers
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
+from voicecli.store.engine import StatementResult
 from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
 from voicecli.store.read_positions import last_event_number
@@ -80,6 +81,7 @@ def test_a_worker_that_dies_leaves_its_planned_rows_to_others_and_its_sent_ones_
     assert world.calls.total() == ROWS - 1
 
 
+@pytest.mark.long
 @pytest.mark.soak
 def test_max_calls_holds_for_all_together(team: StorePlace) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
@@ -206,7 +208,8 @@ def test_a_server_that_stands_still_keeps_no_answer_from_being_taken(
     assert world.states == {RowState.ACCEPTED: 40}
 
 
-@pytest.mark.parametrize("took_place", [pytest.param(False, marks=pytest.mark.soak), True])
+@pytest.mark.soak
+@pytest.mark.parametrize("took_place", [False, True])
 def test_a_write_whose_answer_was_lost_calls_nobody_twice_and_leaves_nobody_out(
     world: TeamWorld, monkeypatch: pytest.MonkeyPatch, took_place: bool
 ) -> None:
@@ -230,6 +233,32 @@ def test_a_write_whose_answer_was_lost_calls_nobody_twice_and_leaves_nobody_out(
     assert world.states == {RowState.ACCEPTED: 100}
     assert world.store.read_number("SELECT count(*) FROM calls WHERE state = 'accepted'") == 100
     assert world.store.read_number("SELECT count(*) FROM calls") == 100
+
+
+def test_reports_of_rows_whose_taking_got_no_answer_are_read(
+    world: TeamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(world, 2)
+    with world.joined() as dead:
+        row = dead.rows_to_call()()
+        assert row is not None
+        dead.write([(row, row._replace(state=RowState.SENDING, attempts=1))])
+    world.report(row.line, "COMPLETED")
+    newest = last_event_number(world.store)
+    world.journal.write((), seen=newest)
+    execute = world.journal._db.execute_alone
+
+    def lose_answer(statement: str, values: Sequence[object]) -> StatementResult:
+        execute(statement, values)
+        raise StoreUnreachable("The connection broke.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.journal._db, "execute_alone", lose_answer)
+        with pytest.raises(StoreUnreachable):
+            world.journal.rows_to_call()()
+    world.journal.reconnect()
+    assert world.journal.owns(row.line)
+    assert world.journal.seen < newest
 
 
 def test_nobody_is_left_out_where_the_pace_can_not_be_read(

@@ -136,6 +136,7 @@ def test_killed_at_any_moment_nobody_is_called_twice_and_nobody_left_out(tmp_pat
     check(tmp_path, rows=150, kills=2, seed=1, rare=SILENT)
 
 
+@pytest.mark.long
 @pytest.mark.soak
 def test_after_many_kills_nobody_is_called_twice_and_nobody_left_out(tmp_path: Path) -> None:
     check(tmp_path, rows=2_000, kills=share_of(1_000), seed=2, rare=SILENT + LIMITED)

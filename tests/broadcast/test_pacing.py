@@ -143,6 +143,7 @@ def test_a_limit_is_forgotten_when_nobody_calls(pace: Callable[..., Pace], clock
     assert limit_of(one) is None
 
 
+@pytest.mark.soak
 def test_who_slept_a_little_too_long_makes_up_for_it(pace: Callable[..., Pace], clock: Clock) -> None:
     thousand = pace(1000)
     calls = 0
@@ -551,6 +552,7 @@ def start_caller(path: Path, rate: float) -> "subprocess.Popen[str]":
     return caller
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_processes_together_make_the_calls_of_one(tmp_path: Path) -> None:
     rate, seconds = 200, 0.5

@@ -36,6 +36,7 @@ def settled(row: BroadcastRow) -> BroadcastRow:
     return row._replace(state=RowState.ACCEPTED, outcome="COMPLETED")
 
 
+@pytest.mark.soak
 def test_thousands_that_were_settled_since_they_were_read_are_passed_by(world: World) -> None:
     rows = plan_busy_ones(world, MANY)
     queue = Queue(world.journal, EVERY, lambda line: settled(rows[line - 1]))
@@ -43,6 +44,7 @@ def test_thousands_that_were_settled_since_they_were_read_are_passed_by(world: W
     assert not queue.waiting
 
 
+@pytest.mark.soak
 def test_thousands_that_were_settled_in_their_sleep_are_passed_by(world: World) -> None:
     rows = plan_busy_ones(world, MANY)
     queue = Queue(world.journal, EVERY, lambda line: settled(rows[line - 1]))

@@ -54,6 +54,7 @@ main()
 """The program, which stops itself at every few times that it has the pace's lock."""
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux to see who is stopped")
 @pytest.mark.process
 @pytest.mark.soak

@@ -25,6 +25,7 @@ def at_once(machine: Machine, *commands: tuple[str, ...]) -> list[Finished]:
         return [ended(process) for process in processes]
 
 
+@pytest.mark.long
 @pytest.mark.soak
 @pytest.mark.parametrize("attempts", [1, 20])
 def test_of_two_that_resume_at_once_one_works_and_the_other_says_so(tmp_path: Path, attempts: int) -> None:
@@ -43,7 +44,8 @@ def test_of_two_that_resume_at_once_one_works_and_the_other_says_so(tmp_path: Pa
         machine.check_never_twice()
 
 
-@pytest.mark.parametrize("attempts", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("attempts", [1, 20])
 def test_of_two_that_send_one_list_at_once_one_sends(tmp_path: Path, attempts: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
@@ -57,6 +59,7 @@ def test_of_two_that_send_one_list_at_once_one_sends(tmp_path: Path, attempts: i
         assert machine.query("SELECT count(*) FROM broadcasts") == [(attempts,)]
 
 
+@pytest.mark.soak
 def test_another_process_can_stop_it(tmp_path: Path) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)

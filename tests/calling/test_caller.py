@@ -108,6 +108,7 @@ def test_after_an_interrupt_the_ledger_has_what_may_have_been_accepted(tmp_path:
     assert not caller.ledger.accepted
 
 
+@pytest.mark.soak
 def test_an_application_answers_what_a_callflow_of_ones_own_asks(
     own_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

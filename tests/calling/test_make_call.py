@@ -1,5 +1,6 @@
 """``POST /api/make-call`` as the example project's users know it, against the sandbox."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from conftest import NUMBER, RunningSandbox
 from past import event, keep
 
 from voicecli.account import Account
+from voicecli.at_most import AtMost
 from voicecli.calling.caller import Caller
 from voicecli.calling.make_call import MakeCallRoute
 from voicecli.errors import ConfigurationError
@@ -17,9 +19,11 @@ from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import SqliteStore
 
 
-def route(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> MakeCallRoute:
+def route(
+    sandbox: RunningSandbox, home: Path, *, base_url: str = "", at_most: AtMost | None = None
+) -> MakeCallRoute:
     account = Account(API_KEY, SUBACCOUNT, base_url or sandbox.sandbox.url)
-    caller = Caller(account, StorePlace(home), retries=0)
+    caller = Caller(account, StorePlace(home), at_most=at_most, retries=0)
     return MakeCallRoute(lambda: caller, source=lambda: SOURCE, voice_profile="en-GB-Emma")
 
 
@@ -101,3 +105,16 @@ async def test_who_unsubscribed_is_called_only_where_that_is_asked_for(
     assert (status, answer["error"]) == (409, f"{NUMBER} has unsubscribed: nothing was sent.")
     assert not own_sandbox.sandbox.sessions
     assert (await place({**body, "callUnsubscribed": True}))[0] == 200
+
+
+async def test_a_person_is_called_at_most_so_often(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    place = route(sandbox, tmp_path, at_most=AtMost(1, timedelta(days=1)))
+    body = {"customerPhone": NUMBER, "message": "Hello"}
+    assert (await place(body))[0] == 200
+    status, answer = await place(body)
+    assert (status, answer["success"]) == (409, False)
+    assert answer["details"]["atMost"] == "1/24h"
+    assert (await place({**body, "atMost": "2/7d"}))[0] == 200
+    assert (await place({**body, "atMost": "none"}))[0] == 200
+    assert (await place({**body, "atMost": 1}))[0] == 422
+    assert (await place({**body, "atMost": "often"}))[0] == 422

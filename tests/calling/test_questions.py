@@ -123,7 +123,7 @@ def test_a_question_that_nobody_could_answer_is_not_asked(
     assert kinds(own_sandbox) == []
 
 
-@pytest.mark.parametrize("wait", [(), ("--wait", "--timeout", "20s")])
+@pytest.mark.parametrize("wait", [(), pytest.param(("--wait", "--timeout", "20s"), marks=pytest.mark.soak)])
 def test_beside_an_application_only_what_it_may_know_is_asked(
     run: Program, own_sandbox: RunningSandbox, flow: Path, tmp_path: Path, wait: tuple[str, ...]
 ) -> None:
@@ -173,7 +173,7 @@ def test_options_without_effect_are_refused(call: Program, arguments: tuple[str,
     assert words in done.err
 
 
-@pytest.mark.parametrize("order", [(), ("--until-confirmed",)])
+@pytest.mark.parametrize("order", [(), pytest.param(("--until-confirmed",), marks=pytest.mark.soak)])
 def test_an_alert_goes_out_even_if_nobody_can_confirm_it(
     run: Program, own_sandbox: RunningSandbox, order: tuple[str, ...]
 ) -> None:
@@ -216,6 +216,7 @@ def test_an_alert_is_told_where_nothing_can_be_kept(
     assert run("call", NUMBER, "Fire", "--confirm", "1", "--tell-anyway", "--once", env=broken).code == 3
 
 
+@pytest.mark.soak
 def test_api_dials_nobody_twice_where_what_follows_a_question_was_sent_with_it(
     run: Program, own_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

@@ -109,9 +109,9 @@ def lock_calls(_sandbox: RunningSandbox, home: Path) -> None:
 @pytest.mark.parametrize(
     ("happens", "code", "why"),
     [
-        (take_away_vca, 16, "The VCA webhook points to an application"),
+        pytest.param(take_away_vca, 16, "The VCA webhook points to an application", marks=pytest.mark.soak),
         (break_store, 1, "no such table: events"),
-        (lock_out_calls, 16, "no such table: calls"),
+        pytest.param(lock_out_calls, 16, "no such table: calls", marks=pytest.mark.soak),
     ],
 )
 def test_an_escalation_tells_the_rest_once_nobody_can_confirm(

@@ -320,6 +320,7 @@ def test_two_endings(tmp_path: Path) -> None:
     assert wrong_ones(tmp_path, loops(SEED, 1, length=2)) == []
 
 
+@pytest.mark.long
 @pytest.mark.process
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(min(PARTS, share_of(LOOPS))))

@@ -9,10 +9,13 @@ import stat
 import subprocess
 from pathlib import Path
 
+import openpyxl
 import pytest
-from conftest import RunningSandbox, voicecli, wait_until
+from conftest import DEADLINE, RunningSandbox, voicecli, wait_until
+from in_process import run_on_terminal
 from lists import ANN, BOB, BUSY, CAT, LOST, MESSAGE, REFUSED, Broadcast, people, write
 from past import event, keep
+from rich.cells import cell_len
 from running_listener import listening, public_access, registering
 from test_terminal import on_terminal, plain
 
@@ -257,7 +260,104 @@ def test_at_80_columns_a_row_of_the_results_has_few_lines(broadcast: Broadcast) 
     assert len(lines) - starts[4] <= 5, "whoever was not has the reason"
     assert starts[4] - starts[3] <= 5
     assert max(map(len, lines)) <= 80
-    assert lines[0].split() == ["line", "destination", "status", "outcome", "session"]
+    assert lines[0].split() == ["line", "name", "destination", "status", "session"]
+    assert lines[-1].startswith("The same in all 4 rows: attempts 1.")
+
+
+def test_on_a_terminal_what_differs_is_shown_as_far_as_there_is_room(broadcast: Broadcast) -> None:
+    names = [
+        "李小龍",
+        "Zoë 🙂",
+        "\u202egnirts",
+        "\u0627\u062d\u0645\u062f",
+        "A very long name that goes on and on",
+    ]
+    numbers = [f"+331990012{place:02}" for place in range(len(names))]
+    rows = "".join(f"{number},{name},Köln,{name}\n" for number, name in zip(numbers, names, strict=True))
+    of = broadcast.identifier(write("p.csv", f"phone,Full name,city,note\n{rows}"), "Hi", "--yes")
+    env = {name: value for name, value in broadcast.environment.items() if name != "COLUMNS"}
+
+    def look(columns: int, *options: str) -> list[str]:
+        arguments = ["broadcast", "results", of, *options]
+        lines = plain(run_on_terminal(arguments, DEADLINE, columns=columns, env=env).decode().splitlines())
+        assert [line for line in lines if cell_len(line) > columns and "The same" not in line] == []
+        assert all(number in "".join(lines) for number in numbers)
+        return lines
+
+    assert look(40)[0].split() == ["line", "Full", "name", "destination"]
+    assert look(200)[0].split() == ["line", "Full", "name", "destination", "session"]
+    assert look(80, "--show", "city,NOTE")[0].split() == ["line", "note", "destination", "session"]
+    assert look(60, "--show", "")[0].split() == ["line", "destination", "session"]
+    assert "city Köln" in "".join(look(200, "--show", "city"))
+    refused = broadcast("results", of, "--show", "nane")
+    assert (refused.code, "The list has no column 'nane'; the nearest is 'note'." in refused.err) == (2, True)
+
+
+def test_a_pipe_gets_all_columns_and_a_heading_if_asked(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
+    heading, row = broadcast("results", of, "--header").out.splitlines()
+    assert heading.split() == [
+        *(
+            "line",
+            "name",
+            "destination",
+            "status",
+            "outcome",
+            "result",
+            "digits",
+            "attempts",
+            "session",
+            "reason",
+        ),
+    ]
+    assert row == broadcast("results", of).out.rstrip("\n")
+    assert [row.index(text) == heading.index(name) for text, name in ((ANN, "dest"), ("N0", "name"))]
+
+
+def test_the_ending_of_a_file_says_how_it_is_written(broadcast: Broadcast) -> None:
+    write("p.csv", f"phone;name;code\n{ANN};Köln;0042\n{REFUSED};=1+1;\n")
+    of = broadcast.identifier("p.csv", MESSAGE, "--yes", code=7)
+    for name in ("a.csv", "b.JSONL", "c.xlsx", "plain", "e.csv"):
+        done = broadcast("results", of, "-o", name, *(["--excel"] if name == "e.csv" else []))
+        assert (done.code, done.out) == (0, f"{name} has 2 rows\n")
+    assert Path("plain").read_bytes() == Path("a.csv").read_bytes()
+    assert Path("b.JSONL").read_text() == broadcast("results", of, "--json").out
+    assert Path("e.csv").read_bytes().startswith(b"\xef\xbb\xbfline;destination;")
+    with Path("e.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert list(csv.DictReader(file, delimiter=";")) == table("a.csv")
+    sheet = openpyxl.load_workbook("c.xlsx").worksheets[0]
+    heading, first, second = sheet.iter_rows(values_only=True)
+    assert heading == (*OWN.split(","), "phone", "name", "code")
+    assert (first[0], first[1], first[-2:]) == (2, ANN, ("Köln", "0042"))
+    assert second[-2:] == ("=1+1", None)
+    for name, words in (
+        ("a.pdf", "only as .csv, .jsonl or .xlsx"),
+        ("a.xls", "Results can't be written as .xls"),
+    ):
+        done = broadcast("results", of, "-o", name)
+        assert (done.code, words in done.err, Path(name).exists()) == (2, True, False)
+    assert broadcast("results", of, "-o", "d.xlsx", "--excel").code == 2
+
+
+def test_rows_of_a_list_that_was_edited_are_found_by_their_numbers(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", f"phone,name\n{ANN},A\n{BOB},B\n{CAT},C\n"), "Hi", "--yes")
+    write("p.csv", f"name;phone;note\nB;{BOB};x\nA;{ANN};y\nnew;{BUSY};z\n")
+    done = broadcast("results", of, "--json")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [(row["destination"], row["input"]["name"], row["input"]["note"]) for row in rows] == [
+        (ANN, "A", "y"),
+        (BOB, "B", "x"),
+        (CAT, "", ""),
+    ]
+    assert "2 of 3 rows found by number on other lines, 1 not on it any more." in done.err
+
+
+def test_who_confirmed_can_be_asked_only_where_somebody_was_asked(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
+    for options in (["--confirmed"], ["--unconfirmed"], ["--confirmed", "--unconfirmed"], ["--result", "x"]):
+        done = broadcast("results", of, *options)
+        assert (done.code, done.out) == (2, "")
+    assert broadcast("results", of, "--not-reached", "--json").json["destination"] == ANN
 
 
 def test_results_go_without_a_list_that_is_gone_and_find_one_that_moved(broadcast: Broadcast) -> None:
@@ -284,6 +384,7 @@ def summary(request_id: str, status: str = "COMPLETED", **fields: object) -> dic
     return {"eventId": request_id + status, "eventType": "SESSION_SUMMARY", "payload": payload}
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_outcomes_that_come_later_are_there(own_sandbox: RunningSandbox, home: Path) -> None:
     broadcast = Broadcast(own_sandbox)
@@ -322,7 +423,7 @@ def test_what_became_of_a_bridge_is_told(broadcast: Broadcast, home: Path) -> No
     ]
     assert broadcast("show", of, "--json").json["bridges"] == {"COMPLETED": 1, "NO_ANSWER": 1}
     assert "Bridges: 1 completed, 1 no answer" in broadcast("show", of).out
-    assert broadcast("results", of).out.splitlines()[0].endswith("; bridge: no answer")
+    assert broadcast("results", of).out.splitlines()[0].endswith("  bridge: no answer")
 
 
 @pytest.mark.soak

@@ -200,6 +200,7 @@ def test_tab_does_not_wait_for_who_holds_the_store(tab: Tab, tmp_path: Path) -> 
         assert time.monotonic() - began < LOCK_PATIENCE
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_any_signal_ends_it_at_once_and_so_does_the_time() -> None:
     show = """

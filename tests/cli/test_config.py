@@ -46,6 +46,7 @@ def test_each_setting_is_shown_with_where_it_comes_from(run: Program, prod_env: 
         "--env-file|my_sub",
         ".env|+33199000000",
         "default|en-US-BenjaminRUS",
+        "not set",
         "environment|***",
         "not set",
         "not set",

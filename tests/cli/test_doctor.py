@@ -188,6 +188,7 @@ def test_webhooks_that_another_has_taken_are_in_the_way(doctor: Doctor, tmp_path
     assert failure(done)["advice"] == "Start it with --register --events vca,vss, or stop it."
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_taken(
     doctor: Doctor, tmp_path: Path
@@ -225,6 +226,7 @@ def test_a_listener_that_was_stopped_is_said_not_to_answer(doctor: Doctor, tmp_p
     assert (warning["check"], warning["words"]) == ("listener", words)
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_path: Path) -> None:
     options = [*registering(), "--events", "vss"]
@@ -269,6 +271,7 @@ def test_without_an_ngrok_agent_it_says_how_to_get_one(doctor: Doctor, tmp_path:
     assert "Install it from" in found["advice"]
 
 
+@pytest.mark.soak
 def test_a_tunnel_is_opened_and_closed_again(doctor: Doctor, tmp_path: Path) -> None:
     agent = write_agent(tmp_path / "agent")
     env = {"PATH": str(agent.parent), "HOME": str(tmp_path), "NGROK_AUTHTOKEN": "an-ngrok-token"}

@@ -31,8 +31,8 @@ def documents(text: str) -> Iterator[dict[str, object]]:
 RARE = {  # fields that the documents of these tests lack
     "call": "bridge secondsWithoutReports error",
     "call --dry-run": "reply",
-    "error": "accepted at broadcastId clientRequestId destination earlier ended guardUntil jobId lastSeen "
-    "leaseUntil placedBy process rows sessionId unknown",
+    "error": "accepted at atMost broadcastId calledTooOften clientRequestId destination earlier ended "
+    "guardUntil jobId lastSeen leaseUntil placedBy process rows sessionId unknown",
     "events": "asrCaptured bridge",
     "listen: record event, duplicate": "asrCaptured bridge",
     "listen: record call": "bridge",

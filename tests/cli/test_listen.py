@@ -80,7 +80,14 @@ def test_it_says_when_it_is_ready_and_what_it_has_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 1)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 0),
+        pytest.param(signal.SIGINT, 0, marks=pytest.mark.soak),
+        pytest.param(signal.SIGHUP, 1, marks=pytest.mark.soak),
+    ],
+)
 def test_every_signal_ends_it_and_leaves_nothing_running(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
@@ -278,6 +285,7 @@ def test_a_store_that_is_removed_is_made_anew_and_nothing_stays_at_8x8(
     assert webhooks(own_sandbox) == {}
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_all_processes_of_a_service_may_get_the_signal(tmp_path: Path) -> None:
     with listening(tmp_path / "home", "--no-tunnel") as listener:
@@ -333,6 +341,7 @@ def test_nohup_is_respected(tmp_path: Path) -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_what_is_set_after_a_kill_stays(tmp_path: Path, own_sandbox: RunningSandbox, run: Program) -> None:
     env = {**own_sandbox.environment, "VOICECLI_HOME": str(tmp_path / "home")}
@@ -455,6 +464,7 @@ def test_a_call_is_one_record_when_it_has_ended(tmp_path: Path) -> None:
     assert listener.of("event") == []
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_without_a_terminal_an_event_is_one_plain_line(tmp_path: Path) -> None:
     with started(tmp_path / "home", "--no-tunnel", "--count", "2", token=None) as process:
@@ -584,6 +594,7 @@ def test_registered_it_receives_and_puts_back_what_was_there(
     assert webhooks(own_sandbox) == {"VSS": "https://example.com/before"}
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_after_a_kill_webhooks_are_put_back_by_the_next_start_or_by_hand(
     tmp_path: Path, own_sandbox: RunningSandbox, run: Program
@@ -617,6 +628,7 @@ def test_an_address_that_leads_elsewhere_is_not_registered(
     assert webhooks(own_sandbox) == {}
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_through_a_tunnel_events_come_in_and_a_dead_agent_is_replaced(
     tmp_path: Path, own_sandbox: RunningSandbox, run: Program
@@ -646,6 +658,7 @@ def test_through_a_tunnel_events_come_in_and_a_dead_agent_is_replaced(
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids))
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_tunnel_that_fails_leaves_nothing_and_says_what_to_do(
     tmp_path: Path, own_sandbox: RunningSandbox

@@ -69,6 +69,7 @@ def test_who_has_gone_has_seen_enough_but_not_of_what_was_done(
     assert code == 1 or not err
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_call_whose_output_is_closed_is_told_on_standard_error(sandbox: RunningSandbox) -> None:
     """What is opened first, such as the store, gets the number of the closed stream."""

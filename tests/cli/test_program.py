@@ -26,7 +26,7 @@ def test_the_version_is_the_packages(run: Program) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["sandbox", "--numbers"], *(pytest.param(a, marks=soak) for a in (["--help"], []))],
+    [["--version"], *(pytest.param(a, marks=soak) for a in (["sandbox", "--numbers"], ["--help"], []))],
 )
 def test_a_full_disk_is_told_in_one_sentence(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
@@ -94,6 +94,7 @@ def test_the_installed_command_and_python_m_are_the_same_program(run: Program) -
     assert done.stdout == run("sandbox", "--numbers").out
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_thread_that_is_left_at_work_is_not_cleared_up_beneath() -> None:
     """All that was printed is out, what was to be done at the end is done, and the code is right."""

@@ -67,6 +67,7 @@ def test_it_deletes_beside_a_listener_that_goes_on(
     assert run("events", "--only", "vss", "-q").out.count("\n") == 2
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_listener_that_keeps_30_days_deletes_what_is_older(run: Program, home: Path) -> None:
     with listening(home, "--no-tunnel", "--keep", "30d") as listener:

@@ -160,6 +160,7 @@ def test_the_token_goes_to_this_machine_and_elsewhere_not_in_the_clear(
         assert (done.code, "unencrypted" in done.err, stranger.requests) == (2, True, [])
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_listener_that_has_it_knows_it_again(run: Program, home: Path, tmp_path: Path) -> None:
     keep(home, event("VSS", "BUSY"))

@@ -209,6 +209,7 @@ def test_what_comes_from_outside_is_shown_not_obeyed(run: Program, home: Path) -
         assert "\\u001b" in done.out
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_real_call_can_be_looked_back_at(run: Program, sandbox: RunningSandbox, home: Path) -> None:
     with listening(home, "--no-tunnel", env=sandbox.environment) as listener:

@@ -207,6 +207,7 @@ class Interrupter:
         assert wrong == [], "told that nothing was placed"
 
 
+@pytest.mark.long
 @pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize("runs", [2, share_of(2_000)])

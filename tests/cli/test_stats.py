@@ -64,6 +64,7 @@ def test_json_has_the_same_figures(run: Program, some_calls: None) -> None:
         "answered": 4,
         "answerRate": 4 / 7,
         "outcomes": {"COMPLETED": 4, "BUSY": 2, "ERROR": 1},
+        "results": {},
         "durationSeconds": duration,
         "mos": {"median": 4.4, "calls": {"excellent": 4, "good": 0, "fair": 0, "poor": 0, "bad": 0}},
         "errors": [{"errorCode": -2010, "errorMsg": OVERLOADED, "error": OVERLOADED, "calls": 1}],

@@ -79,6 +79,7 @@ def started(
                 process.kill()
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_broadcast_goes_on_and_tells_it_when_somebody_reads(
     own_sandbox: RunningSandbox, small_pipe: Unread

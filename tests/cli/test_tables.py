@@ -57,18 +57,19 @@ def test_results(home: Path) -> None:
     broadcast = begin(home)
     named = {"session": "s-2", "number": "+33199001235", "clientRequestId": f"{broadcast}-2-2"}
     keep(home, event("VSS", "NO_ANSWER", **named))  # which nobody has taken in
+    space, result = " " * 15, " " * 22
     assert voicecli("broadcast", "results", broadcast).out.splitlines() == [
-        "1         +33199001234      accepted   COMPLETED      1         1         s-1",
-        "2         +33199001235      accepted   NO_ANSWER                2         s-2",
-        "3         +33199001236      planned                             0",
+        f"1       +33199001234      accepted   COMPLETED               {result}1             1         s-1",
+        f"2       +33199001235      accepted   NO_ANSWER               {result}{space[:-1]}2         s-2",
+        f"3       +33199001236      planned    {' ' * 24}{result}{space[:-1]}0",
     ]
     env = {**os.environ, "NO_COLOR": "1"}
-    written = run_on_terminal(["broadcast", "results", broadcast], DEADLINE, columns=60, env=env).decode()
+    written = run_on_terminal(["broadcast", "results", broadcast], DEADLINE, columns=80, env=env).decode()
     assert [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", written).splitlines()[-4:]] == [
-        "line    destination       status     outcome        session",
-        "1       +33199001234      accepted   COMPLETED      s-1",
-        "2       +33199001235      accepted   NO_ANSWER      s-2",
-        "3       +33199001236      planned",
+        "line  destination   status    outcome    digits  attempts  session",
+        "1     +33199001234  accepted  COMPLETED  1       1         s-1",
+        "2     +33199001235  accepted  NO_ANSWER          2         s-2",
+        "3     +33199001236  planned                      0",
     ]
 
 

@@ -139,6 +139,7 @@ def test_a_lost_answer_that_nothing_settles_stays_unknown(caller: Caller) -> Non
     assert webhooks(caller.sandbox) == {}
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("short_seconds")
 def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller: Caller) -> None:
     assert caller(BUSY, "Hello", "--wait", "--message-id", "m-1").code == 11
@@ -245,6 +246,7 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("short_seconds")
 def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:
     with RunningSandbox(time_scale=15, seed=1) as sandbox:
@@ -316,6 +318,7 @@ def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_pl
         assert interrupted_twice(process).code == 6
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("short_seconds")
 def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home: Path) -> None:
     with RunningSandbox(time_scale=20, seed=1) as sandbox:
@@ -338,6 +341,7 @@ def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(c
     assert "Nobody has confirmed" not in said + done.err
 
 
+@pytest.mark.soak
 def test_a_part_of_an_alert_that_somebody_else_placed_is_no_alert(caller: Caller) -> None:
     options = ("Press 1", "--confirm", "1", "--once")
     assert caller(PRESSES_1, *options).code == 0
@@ -356,6 +360,7 @@ def test_the_same_alert_is_not_placed_again(caller: Caller) -> None:
     assert caller.placed() == 2
 
 
+@pytest.mark.soak
 def test_an_alert_of_which_the_first_call_was_refused_is_not_placed_again(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--once", "--message-id", "disk-full")
     assert caller(REFUSED, PRESSES_1, NUMBER, "Press 1", *options).code == 0
@@ -376,6 +381,7 @@ def test_an_alert_that_nobody_took_is_placed_again_and_one_that_somebody_took_is
     assert caller.placed() == 4
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
@@ -390,6 +396,7 @@ def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
         assert caller.placed() == 1
 
 
+@pytest.mark.soak
 def test_all_of_several_placed_before_is_exit_9(caller: Caller) -> None:
     for code in (0, 9):
         done = caller(NUMBER, NUMBER_2, "Hello", "--wait", "--once")
@@ -397,6 +404,7 @@ def test_all_of_several_placed_before_is_exit_9(caller: Caller) -> None:
     assert caller.placed() == 2
 
 
+@pytest.mark.soak
 def test_an_escalation_in_which_no_call_could_be_placed_says_why(caller: Caller) -> None:
     done = caller(REFUSED, "+33199011014", "Press 1", "--confirm", "1", "--until-confirmed")
     assert done.code == 4
@@ -429,6 +437,7 @@ def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Calle
     assert caller.placed() == 0
 
 
+@pytest.mark.soak
 def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_path: Path) -> None:
     options = [*caller.access, "--register"]
     with listening(
@@ -601,6 +610,7 @@ def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) ->
         assert host.returncode == 12
 
 
+@pytest.mark.soak
 def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
@@ -628,6 +638,7 @@ def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) 
     assert error["accepted"][0]["clientRequestId"] == f"m-1-{NO_ANSWER[1:]}"
 
 
+@pytest.mark.soak
 def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: Path) -> None:
     with RunningSandbox(time_scale=20) as sandbox:
         with Caller(sandbox).under_way(NO_ANSWER, "Hello", "--wait") as waiting:
@@ -652,6 +663,7 @@ def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
     assert slow.sandbox.sessions[0].session_id in err
 
 
+@pytest.mark.soak
 def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)

@@ -395,7 +395,7 @@ def check(home: Path, sandbox: RunningSandbox, number: int, seed: int) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("number", [100, pytest.param(share_of(20_000), marks=pytest.mark.soak)])
+@pytest.mark.parametrize("number", [30, pytest.param(share_of(20_000), marks=pytest.mark.soak)])
 def test_strange_requests_do_no_harm(tmp_path: Path, sandbox: RunningSandbox, number: int) -> None:
     check(tmp_path / "home", sandbox, number=number, seed=number)
 

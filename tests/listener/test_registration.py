@@ -339,6 +339,7 @@ def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
     registration.restore()
 
 
+@pytest.mark.soak
 def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ever_more_rarely(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,7 +392,10 @@ def test_what_8x8_accepts_and_ignores_is_told_at_once(
         registration.restore()
 
 
-@pytest.mark.parametrize("listing", ["late", "refused", "late, then refused"])
+@pytest.mark.parametrize(
+    "listing",
+    ["late, then refused", *(pytest.param(one, marks=pytest.mark.soak) for one in ("late", "refused"))],
+)
 def test_a_list_that_is_late_or_refused_says_nothing_against_it(
     world: World, monkeypatch: pytest.MonkeyPatch, listing: str
 ) -> None:

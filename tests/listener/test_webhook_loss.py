@@ -225,7 +225,7 @@ async def test_without_register_it_is_told_and_nothing_is_changed(tmp_path: Path
         world.client.close()
 
 
-@pytest.mark.parametrize("register", [True, False])
+@pytest.mark.parametrize("register", [False, pytest.param(True, marks=pytest.mark.soak)])
 async def test_a_token_that_was_changed_is_known_by_the_events_that_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, register: bool
 ) -> None:

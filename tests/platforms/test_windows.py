@@ -61,6 +61,7 @@ main()
 """
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_without_what_posix_alone_has_commands_do_what_they_do(
     tmp_path: Path, own_sandbox: RunningSandbox

@@ -17,7 +17,14 @@ from store_writes import SHORT, WRITES
 ABOUT_THE_FILE = ("test_attempts", "test_contract", "test_damaged_store", "test_migrations", "test_store")
 LONG = tuple(f"-{name}]" for name in WRITES if name not in SHORT)
 OF_EACH_ENGINE = (
-    *("test_attempt_outcomes", "test_attempts", "test_guards", "test_history", "test_unsubscribed"),
+    *(
+        "test_attempt_outcomes",
+        "test_attempts",
+        "test_guards",
+        "test_history",
+        "test_stop_keys",
+        "test_unsubscribed",
+    ),
 )
 
 

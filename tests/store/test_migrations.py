@@ -62,6 +62,7 @@ def upgrade(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         SqliteStore(home).close()
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("writer_process")
 async def test_a_listener_goes_on_beside_a_newer_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ from past import NUMBER, OTHER, SESSION, SOURCE, event, keep, keep_a_call, place
 
 from voicecli.errors import StoreBusy
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import event_queries as stored_events, pruning, unsubscribed
+from voicecli.store import event_queries as stored_events, pruning, unsubscribed, unsubscribing_events
 from voicecli.store.engine import Store
 from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.codes import Outcome
@@ -126,15 +126,15 @@ def test_who_was_allowed_is_not_brought_back_by_one_who_read_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_a_call(tmp_path, status="COMPLETED_UNSUBSCRIBED")
-    people = unsubscribed._people
+    people = unsubscribing_events._called
 
     def slow_people(store: Store, summary: object) -> set[str]:
         with SqliteStore(tmp_path) as other:
-            monkeypatch.setattr(unsubscribed, "_people", people)
+            monkeypatch.setattr(unsubscribing_events, "_called", people)
             assert unsubscribed.allow(other, NUMBER)
         return people(store, summary)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(unsubscribed, "_people", slow_people)
+    monkeypatch.setattr(unsubscribing_events, "_called", slow_people)
     assert known(tmp_path) == set()
 
 
@@ -178,14 +178,14 @@ def test_events_are_read_once_and_nobody_who_writes_has_to_wait(
 ) -> None:
     keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED"))
     read: list[str] = []
-    people = unsubscribed._people
+    people = unsubscribing_events._called
 
     def people_while_others_write(store: Store, summary: object) -> set[str]:
         keep(tmp_path, event("VCS", "CALL_INITIATED", f"session-{len(read)}"))
         read.append("one")
         return people(store, summary)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(unsubscribed, "_people", people_while_others_write)
+    monkeypatch.setattr(unsubscribing_events, "_called", people_while_others_write)
     assert known(tmp_path) == known(tmp_path) == {NUMBER}
     assert read == ["one"]
 

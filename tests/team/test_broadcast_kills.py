@@ -101,6 +101,7 @@ class Team:
             process.communicate(timeout=2 * DEADLINE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cut", [0.0, CUT], ids=["whole connections", "cut connections"])
 def test_whatever_fails_nobody_is_called_twice_and_nobody_left_out(
     server: Server, tmp_path: Path, cut: float

@@ -36,6 +36,7 @@ def postgresql() -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.long
 def test_nobody_is_called_twice_or_left_out_whoever_of_a_team_is_killed(
     tmp_path: Path, postgresql: Server
 ) -> None:

@@ -75,6 +75,7 @@ def test_an_outcome_and_a_key_are_known_on_another_machine(machines: Machines, t
     assert replies == ["say, hangup", "hangup"]
 
 
+@pytest.mark.soak
 def test_who_does_not_get_what_is_needed_is_told_and_keeps_what_it_has(
     machines: Machines, own_sandbox: RunningSandbox
 ) -> None:
@@ -142,6 +143,7 @@ def test_where_the_listener_is_killed_another_machine_takes_over_once_its_lease_
     assert webhooks(own_sandbox) == {}
 
 
+@pytest.mark.soak
 def test_who_waits_goes_on_while_the_database_is_away(machines: Machines) -> None:
     """The listener keeps what comes meanwhile."""
     one, other = machines("a"), machines("b")

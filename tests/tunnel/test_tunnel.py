@@ -254,6 +254,7 @@ async def test_a_tunnel_leads_to_the_listener(subject: Subjects, listener: int) 
         await post(url)
 
 
+@pytest.mark.soak
 async def test_the_example_configuration_is_understood_in_both_forms(
     subject: Subjects, folder: Path, configuration: Callable[[str], Path]
 ) -> None:
@@ -286,6 +287,7 @@ async def test_the_agents_own_configuration_is_used_where_there_is_one(
 # The agent is found, or downloaded when asked for
 
 
+@pytest.mark.soak
 async def test_the_agent_is_found_on_the_path_behind_pyngroks_own_command(
     subject: Subjects, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +321,7 @@ async def test_an_agent_that_is_not_where_it_should_be_is_named(subject: Subject
     assert error.message == f"There is no ngrok agent at {tmp_path / 'nothing'}."
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")
 async def test_a_missing_agent_is_downloaded_when_asked_for_and_stdout_stays_clean(
     subject: Subjects,
@@ -363,17 +366,15 @@ async def test_a_silent_agent_is_given_up_at_the_deadline(
     await until(lambda: not any(is_alive(pid) for pid in pids(folder)))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("faults", "deadline", "message"),
     [
-        pytest.param(
-            {"silent": True}, 0.5, "The ngrok agent did not answer within 0.5 s.", marks=pytest.mark.soak
-        ),
-        pytest.param(
+        ({"silent": True}, 0.5, "The ngrok agent did not answer within 0.5 s."),
+        (
             {"offline": True},
             1,
             "The ngrok agent did not reach ngrok within 1 s: failed to dial ngrok server: ",
-            marks=pytest.mark.soak,
         ),
         ({"ends_at_start": "107"}, DEADLINE, "ngrok does not know the token (ERR_NGROK_107)."),
     ],
@@ -501,11 +502,13 @@ async def test_the_agents_api_is_asked_past_a_proxy(
 # Defect 4: the log
 
 
+@pytest.mark.soak
 async def test_odd_lines_in_the_agents_log_do_no_harm(subject: Subjects, listener: int) -> None:
     url = await subject({"babble": True}, port=listener).ngrok.start()
     assert (await post(f"{url}/x"))["path"] == "/x"
 
 
+@pytest.mark.soak
 async def test_a_fault_of_ours_in_reading_the_log_does_no_harm(
     subject: Subjects, listener: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -521,6 +524,7 @@ async def test_a_fault_of_ours_in_reading_the_log_does_no_harm(
     assert (await post(f"{url}/x"))["path"] == "/x"
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("quick")
 async def test_a_listener_that_fails_to_hear_of_a_change_does_not_end_the_tunnel(folder: Path) -> None:
     complaints: list[dict[str, Any]] = []
@@ -540,6 +544,7 @@ async def test_a_listener_that_fails_to_hear_of_a_change_does_not_end_the_tunnel
 # Defect 5: the pipe
 
 
+@pytest.mark.soak
 async def test_an_agent_that_logs_a_lot_does_not_stall(subject: Subjects, listener: int) -> None:
     url = await subject({"chatter": 100_000}, port=listener).ngrok.start()
     assert (await post(f"{url}/x"))["path"] == "/x"
@@ -738,6 +743,7 @@ async def test_attempts_to_reconnect_are_told_and_further_and_further_apart(
     assert change.url == one.ngrok.url
 
 
+@pytest.mark.soak
 async def test_the_first_attempt_to_reconnect_comes_after_a_second(subject: Subjects, folder: Path) -> None:
     one = subject({"dies_once_after": 0.01})
     await one.ngrok.start()
@@ -768,6 +774,7 @@ async def test_an_agent_that_loses_its_way_to_ngrok_and_finds_it_again_is_told(
     assert len(pids(folder)) == 1
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("quick")
 async def test_an_agent_that_never_gets_its_session_back_is_started_anew(
     subject: Subjects, folder: Path, listener: int
@@ -792,6 +799,7 @@ async def leads_here(url: str) -> str | None:
         return None if response.status == 201 else f"HTTP {response.status}"
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("quick")
 async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_anew(
     subject: Subjects, folder: Path, listener: int
@@ -806,6 +814,7 @@ async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_
     assert [is_alive(pid) for pid in pids(folder)] == [False, True]
 
 
+@pytest.mark.soak
 async def test_a_machine_that_has_slept_has_its_url_probed_at_once(
     subject: Subjects, folder: Path, listener: int
 ) -> None:
@@ -888,7 +897,8 @@ async def test_the_agent_has_a_session_of_its_own(subject: Subjects, folder: Pat
     assert os.getsid(pid) == pid
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_the_group_disconnects_before_the_agent_dies(
     folder: Path, number: signal.Signals
 ) -> None:
@@ -958,6 +968,7 @@ async def test_an_end_that_is_interrupted_kills_the_agent_nevertheless(
     await until(lambda: not is_alive(pids(folder)[0]) and process._current_processes == {})
 
 
+@pytest.mark.soak
 async def test_an_agent_behind_a_wrapper_ends_too(subject: Subjects, folder: Path) -> None:
     ngrok = subject({"is_child": True}).ngrok
     await ngrok.start()
@@ -985,6 +996,7 @@ async def test_two_tunnels_have_an_agent_each(subject: Subjects, folder: Path, l
     assert (await post(f"{urls[1]}/x"))["path"] == "/x"
 
 
+@pytest.mark.soak
 async def test_a_tunnel_is_stopped_while_another_waits_for_a_silent_agent(
     subject: Subjects, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

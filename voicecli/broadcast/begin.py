@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from voicecli.account import AccountId
+from voicecli.at_most import AtMost
 from voicecli.broadcast import same_list
 from voicecli.broadcast.callee_hours import Zones
 from voicecli.broadcast.eligibility import Eligibility
@@ -17,9 +18,9 @@ from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
-from voicecli.errors import InvalidInput, PlacedBefore, quote
+from voicecli.errors import CalledTooOften, InvalidInput, PlacedBefore, quote
 from voicecli.plurals import counted
-from voicecli.store import broadcasts
+from voicecli.store import broadcasts, contacts
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
@@ -38,7 +39,7 @@ def plan_broadcast(people: bytes | Recipients, options: BroadcastOptions, conten
         any_number=options.any_number,
     )
     if options.vca_elsewhere:
-        refuse_conflicts("--vca-elsewhere", {"--confirm": options.confirm, "--digits": options.digits})
+        refuse_conflicts("--vca-elsewhere", options.script(content).questions())
         if not plan.has_question:
             raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
     return plan
@@ -74,8 +75,20 @@ class Prepared:
             raise self.sent_before
         if self.validated.invalid and not self.send_options.skip_invalid:
             raise _refusal(self.plan, self.validated)
+        if not len(self.validated) and self.too_often:
+            raise CalledTooOften(
+                f"Nobody who is left on this list may be called now, by --at-most {self.options.at_most}: "
+                "nothing was sent.",
+                hint="--dry-run says how many could be called later; --at-most none calls them anyway.",
+                details={"atMost": self.options.at_most, "calledTooOften": self.too_often},
+            )
         if not len(self.validated) and self.send_options.shard[1] == 1:
             raise InvalidInput("No row of this list is left to call.", hint="--dry-run says why.")
+
+    @property
+    def too_often(self) -> int:
+        """How many people are left out for now since they were called so often: --at-most."""
+        return sum(contacts.is_left_out(reason) for _, reason in self.validated.skipped.values())
 
     @property
     def duration(self) -> float:
@@ -92,7 +105,8 @@ class Prepared:
 
     def reasons_to_skip(self) -> Counter[str]:
         """How many people are not called for each reason, invalid rows apart."""
-        return Counter(reason for number, reason in self.validated.skipped.values() if number)
+        reasons = [reason for number, reason in self.validated.skipped.values() if number]
+        return Counter(contacts.LEFT_OUT_IN_SUM if contacts.is_left_out(one) else one for one in reasons)
 
     def closed_zones(self) -> list[ClosedZones]:
         """Where people can't be called when it begins, by the hours there; where most of them are first."""
@@ -166,9 +180,19 @@ def prepare_broadcast(
         skip_invalid=send_options.skip_invalid,
         all_faults=send_options.all_faults,
     )
+    if (at_most := options.contact_limit()) is not None:
+        validated.leave_out(_called_too_often(store, validated, at_most))
     return Prepared(
         plan, validated, options, send_options, eligibility, store, account, fingerprint, sent_before
     )
+
+
+def _called_too_often(store: Store, validated: ValidatedList, at_most: AtMost) -> dict[str, str]:
+    """Who was called too often to be called now, and why in words."""
+    contacts.read_outcomes(store)
+    planned = (row.destination for row in validated.rows() if row.state is RowState.PLANNED)
+    found = contacts.called_too_often(store, planned, at_most)
+    return {number: last.reason(at_most) for number, last in found.items()}
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:

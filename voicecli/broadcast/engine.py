@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from voicecli.broadcast.contact_check import ContactCheck
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.in_flight import InFlight, RequestSender
 from voicecli.broadcast.pacing import Pace
@@ -94,11 +95,14 @@ class Engine:
         self._in_flight = self._writes.in_flight
         self._completed: deque[InFlight] = deque()  # whose answers are to be taken
         eligibility.is_outdated = True  # somebody may have unsubscribed since the list was validated
-        self._queue = Queue(journal, round(policy.every * 1e6), self._writes.row)
+        self._contacts = ContactCheck(journal.store, policy.at_most)
+        every, looking_ahead = round(policy.every * 1e6), self._contacts.looking_ahead
+        self._queue = Queue(journal, every, self._writes.row, looking_ahead=looking_ahead)
         self._reports = ReportUpdates(journal, self._writes, self._queue, policy)
         self._next_row: BroadcastRow | None = None  # that is called once the pace allows it
         self._all_rows_read = False  # whether all rows of the journal were looked at
         journal.limit_calls(policy.max_calls)
+        journal.at_most = policy.at_most
         self._rate_limited: Counter[int] = Counter()  # 429s, by line
         self._rate_limited_after: dict[int, int] = {}  # the newest event before the first of these requests
         self._any_accepted = False
@@ -197,6 +201,7 @@ class Engine:
             self._writes.drop_attempts(leaving)
             for flight in leaving:
                 self._queue.put_first(self._undo(flight))
+            self._contacts.suspect(flight.row.destination for flight in leaving)
             raise
         for flight in leaving:
             self._in_flight[flight.row.line] = flight
@@ -324,6 +329,9 @@ class Engine:
         """Whether a row is not called at all, or is put off."""
         if self._is_skipped(row, [row.destination]):
             return True
+        if reason := self._contacts.reason_to_skip(row, but=self._writes.not_placed):
+            self._skip(row, reason)
+            return True
         if (zones := self._eligibility.hours.quiet_zones(row.destination)) is not None:
             self._queue.hold(row, zones)
             return True
@@ -338,10 +346,13 @@ class Engine:
         reason = self._eligibility.reason_to_skip(numbers)
         if reason is None:
             return False
+        self._skip(row, reason)
+        return True
+
+    def _skip(self, row: BroadcastRow, reason: str) -> None:
         called = row.session is not None  # before, and that stays true
         state = RowState.ACCEPTED if called else RowState.SKIPPED
         self._writes.update(row, row._replace(state=state, reason=reason))
-        return True
 
     def _claim(self, row: BroadcastRow) -> InFlight | None:
         """Make the row ``sending``, and its request; None where it is not called."""

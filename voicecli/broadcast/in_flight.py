@@ -90,6 +90,7 @@ class RequestSender:
         attempt = self._attempts.row(
             request,
             asks=self._asks if self._asks is not None or not has_question else "",
+            key_names=self._key_names,
             flow=request.callflow if has_question else None,
             broadcast=self._broadcast.number,
             line=row.line,

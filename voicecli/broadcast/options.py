@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from voicecli.at_most import AtMost
 from voicecli.broadcast.policy import Policy
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
@@ -52,6 +53,7 @@ class BroadcastOptions(NamedTuple):
     weekdays: bool = False
     do_not_call: str | None = None
     call_unsubscribed: bool = False
+    at_most: str | None = None
     any_number: bool = False
     vca_elsewhere: bool = False
     retry: tuple[str, ...] = ()
@@ -65,19 +67,24 @@ class BroadcastOptions(NamedTuple):
     def from_mapping(cls, options: Mapping[str, object]) -> "BroadcastOptions":
         """By name, as the journal has them, or as they were given: lengths of time may be timedelta. What is
         missing or None has its default, and what is no option of a broadcast is left out. Former names count
-        where the present one is missing."""
+        where the present one is missing, and ``confirm`` where ``keys`` is."""
         options = {**{new: options[old] for old, new in FORMER_NAMES.items() if old in options}, **options}
         known: dict[str, Any] = {
             name: value.total_seconds() if isinstance(value, timedelta) else value
             for name, value in options.items()
             if name in cls._fields and value is not None
         }
+        if "keys" in known:
+            known.pop("confirm", None)
         return cls(**{**known, "retry": tuple(known.get("retry", ()))})
 
     def kept(self) -> dict[str, object]:
         """For the journal. Former names stand beside the present ones: a machine of the team that has an
-        earlier version may go on with the broadcast, and must not call anybody at night."""
+        earlier version may go on with the broadcast, and must not call anybody at night, nor without the
+        question."""
         kept = self._asdict()
+        if self.keys is not None and (keys := self.key_names()) is not None:
+            kept["confirm"] = ",".join(sorted(keys.accepted or keys.names))
         return {**kept, **{old: kept[new] for old, new in FORMER_NAMES.items()}}
 
     def read_list(self, people: bytes) -> "Recipients":
@@ -128,7 +135,12 @@ class BroadcastOptions(NamedTuple):
             timeout=self.timeout,
             digits=self.captures,
             keys=self.key_names(),
+            at_most=self.contact_limit(),
         )
+
+    def contact_limit(self) -> AtMost | None:
+        """How often the same person may be called; None for any number of times. Raises InvalidInput."""
+        return None if self.at_most is None else AtMost.parse(self.at_most)
 
     def eligibility(self, do_not_call: frozenset[str] = frozenset()) -> "Eligibility":
         """Who may be called; ``do_not_call`` has numbers (E.164) that are not. Raises InvalidInput."""

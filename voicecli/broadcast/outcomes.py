@@ -1,7 +1,7 @@
 """Finds the outcomes of a broadcast's calls among the events of the store."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from voicecli.broadcast.policy import Policy
@@ -14,6 +14,9 @@ from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.voice_api.codes import is_unsubscribed
+from voicecli.voice_api.webhook_events import Received
+
+AT_ONCE = 100  # sessions whose events are read together
 
 
 class Report(NamedTuple):
@@ -67,21 +70,34 @@ def reports(
     ``after`` up to ``last``. Who unsubscribed is recorded. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
     kinds = ("VSS", "VCA", "VCS") if policy.digits else ("VSS",)
-    for session_id, line in stored_events.sessions_of_broadcast(
+    for page in stored_events.sessions_of_broadcast(
         store, after, last, kinds=kinds, broadcast=broadcast.number, naming=broadcast.id
     ):
-        if line is not None and not of(line):
-            continue
-        report = read_report(journal, session_id, line, policy)
-        if report is not None and of(report.line):
-            yield report
+        found = [(session_id, line) for session_id, line in page.items() if line is None or of(line)]
+        while found:
+            some, found = found[:AT_ONCE], found[AT_ONCE:]
+            sessions = [session_id for session_id, _ in some]
+            events = stored_events.events_of_each(store, sessions, kind=_kind(policy))
+            for session_id, line in some:
+                report = _report(journal, session_id, line, policy, events.get(session_id, ()))
+                if report is not None and of(report.line):
+                    yield report
 
 
-def read_report(journal: StoredBroadcast, session_id: str, line: int | None, policy: Policy) -> Report | None:
-    """The report of a session: of the call to the row at ``line``, else to the row that its summary names;
-    None as long as no summary has come. Raises StoreFailed."""
+def read_report(journal: StoredBroadcast, session_id: str, line: int, policy: Policy) -> Report | None:
+    """The report of a session, of the call to the row at ``line``; None as long as no summary has come.
+    Raises StoreFailed."""
+    events = stored_events.events_of_session(journal.store, session_id, kind=_kind(policy))
+    return _report(journal, session_id, line, policy, events)
+
+
+def _report(
+    journal: StoredBroadcast, session_id: str, line: int | None, policy: Policy, events: Iterable[Received]
+) -> Report | None:
+    """``read_report`` by the events of the session; without a line it is of the row that its summary
+    names."""
     store, broadcast = journal.store, journal.broadcast
-    session = _session(journal, session_id, policy)
+    session = _session(session_id, policy, events)
     summary, outcome = session.summary, session.outcome
     if outcome is None:
         return None
@@ -136,10 +152,14 @@ def _settled_at(store: Store, session: Session) -> float:
     return time.time() + moment - summarised
 
 
-def _session(journal: StoredBroadcast, session_id: str, policy: Policy) -> Session:
-    """The session as its events in the store have it; without VCAs where the calls ask for nothing."""
+def _kind(policy: Policy) -> str:
+    """The type of the events that tell something of a session, "" for all: calls that ask for nothing need
+    only summaries."""
+    return "" if policy.digits else "VSS"
+
+
+def _session(session_id: str, policy: Policy, events: Iterable[Received]) -> Session:
     attempt = Attempt(
         0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=policy.asks, key_names=policy.key_names
     )
-    kind = "" if policy.digits else "VSS"
-    return Session.of(attempt, stored_events.events_of_session(journal.store, session_id, kind=kind))
+    return Session.of(attempt, events)

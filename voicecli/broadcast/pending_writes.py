@@ -40,6 +40,11 @@ class PendingWrites:
         left = self._journal.calls_left
         return None if left is None else left - self._calls
 
+    @property
+    def not_placed(self) -> list[int]:
+        """The ids of attempts that are about to be deleted, since they were certainly not carried out."""
+        return [flight.attempt_id for flight, state, _ in self._answers if state is None]
+
     def row(self, line: int) -> BroadcastRow | None:
         """The row as it is, or is about to be. Raises StoreFailed."""
         if line in self._rows:

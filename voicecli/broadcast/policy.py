@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from voicecli.at_most import AtMost
 from voicecli.sessions.key_names import KeyNames
 
 
@@ -10,7 +11,7 @@ class Policy:
     """Times are in seconds. ``retry`` has the outcomes that another attempt is made after, ``every`` later,
     up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are there, at most ``timeout``
     after the last call. ``digits`` is whether the calls ask for some, and ``keys`` has what each
-    means, None where any count."""
+    means, None where any count. ``at_most`` is how often the same person may be called."""
 
     concurrency: int = 32
     max_calls: int | None = None
@@ -21,6 +22,7 @@ class Policy:
     timeout: float = 300.0
     digits: bool = False
     keys: KeyNames | None = None
+    at_most: AtMost | None = None
 
     def is_final(self, digits: str | None) -> bool:
         """Whether these are an answer after which nobody calls there again."""

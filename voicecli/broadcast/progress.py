@@ -5,6 +5,7 @@ from collections import Counter, deque
 
 from voicecli.sessions.counts import Counts
 from voicecli.sessions.key_names import KeyNames, result_of
+from voicecli.store import contacts
 from voicecli.store.broadcast_rows import RowCount, count_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
 from voicecli.store.engine import Store
@@ -51,9 +52,11 @@ class Progress:
         """Add so many rows like this one."""
         counts = self.counts
         counts.total += rows
+        is_left_out = contacts.is_left_out(row.reason)
         match row.state:
             case RowState.SKIPPED:
                 counts.skipped += rows
+                counts.too_often += rows * is_left_out
                 return  # why is no error
             case RowState.SENDING:
                 counts.in_flight += rows
@@ -69,7 +72,7 @@ class Progress:
             case RowState.UNKNOWN:
                 counts.unknown += rows
         if row.reason is not None:
-            counts.error(row.reason, rows)
+            counts.error(contacts.LEFT_OUT_IN_SUM if is_left_out else row.reason, rows)
 
     def _count_result(self, digits: str | None, rows: int) -> None:
         name = result_of(self._keys, digits)

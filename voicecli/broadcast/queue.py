@@ -9,17 +9,26 @@ from voicecli.broadcast.callee_hours import Zones
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
 
+NextRow = Callable[[], BroadcastRow | None]
 _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 
 class Queue:
     """The rows of a journal that are to be called; each is given once, unless it is put back. ``every`` is
-    the time between two attempts, in microseconds; ``current`` gives the row of a line as it is now."""
+    the time between two attempts, in microseconds; ``current`` gives the row of a line as it is now, and
+    ``looking_ahead`` rows that are looked at some time before it is their turn."""
 
-    def __init__(self, journal: Journal, every: int, current: Callable[[int], BroadcastRow | None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        every: int,
+        current: Callable[[int], BroadcastRow | None],
+        *,
+        looking_ahead: Callable[[NextRow], NextRow] = lambda next_row: next_row,
+    ) -> None:
         self._every = every
         self._current = current
-        self._next_listed = journal.rows_to_call()
+        self._next_listed = looking_ahead(journal.rows_to_call())
         self._put_back: deque[BroadcastRow] = deque()
         self._released: deque[int] = deque()  # lines, as all below
         self._due: list[tuple[int, int]] = []  # when (microseconds since 1970), and the line

@@ -1,9 +1,10 @@
 """Updates the rows of a running broadcast by what 8x8 reports of their calls."""
 
 import time
+from itertools import islice
 
 from voicecli.broadcast.in_flight import InFlight
-from voicecli.broadcast.outcomes import Report, after_report, read_report, reports
+from voicecli.broadcast.outcomes import AT_ONCE, Report, after_report, read_report, reports
 from voicecli.broadcast.pending_writes import PendingWrites
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.queue import Queue
@@ -36,8 +37,11 @@ class ReportUpdates:
         seen, newest = self._journal.seen, last_event_number(self._journal.store)
         if newest <= seen:
             return False
-        for report in reports(self._journal, seen, newest, self._policy, of=self._journal.owns):
-            self._take(report)
+        found = reports(self._journal, seen, newest, self._policy, of=self._journal.owns)
+        while some := list(islice(found, AT_ONCE)):
+            rows = self._journal.rows_at(sorted({report.line for report in some}))
+            for report in some:
+                self._take(report, rows.get(report.line))
         self._writes.write(newest)
         return True
 
@@ -58,13 +62,16 @@ class ReportUpdates:
         until = self._vca_due.get(line, 0.0)
         return until if until > time.time() else None
 
-    def _take(self, report: Report) -> None:
+    def _take(self, report: Report, stored: BroadcastRow | None) -> None:
+        """``stored`` is its row as it is in the journal."""
         if report.settled_at > time.time():
             self._vca_due[report.line] = report.settled_at
         else:
             self._vca_due.pop(report.line, None)
-        row = self._writes.row(report.line)
-        if row is None or (known := report.apply_to(row)) == row:
+        if stored is None:
+            return
+        row = self._writes.latest(stored)
+        if (known := report.apply_to(row)) == row:
             return
         known = self._writes.update(row, known)
         self.lost.discard(row.line)

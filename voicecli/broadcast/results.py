@@ -1,19 +1,19 @@
-"""The results of a broadcast: each row of its journal beside its record in the list, as values and as CSV."""
+"""The results of a broadcast: each row of its journal beside its record in the list."""
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
 
 from voicecli.broadcast import same_list
+from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import RESULT_COLUMNS
+from voicecli.broadcast.moved_rows import MovedRows
 from voicecli.broadcast.options import BroadcastOptions
-from voicecli.broadcast.status import row_data
+from voicecli.broadcast.result_filter import ResultFilter
 from voicecli.errors import InvalidInput
-from voicecli.sessions.key_names import KeyNames, answers_of, answers_text
-from voicecli.spreadsheets import PIECE, guard
+from voicecli.sessions.key_names import KeyNames
 from voicecli.store.broadcast_rows import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.engine import Store
@@ -26,68 +26,76 @@ class Result(NamedTuple):
     values: Mapping[str, str]
 
 
-class Results(NamedTuple):
-    """All rows in the order of their lines. ``columns`` are those of the list; one that has a name of ours
-    gets ``input_`` before it. ``keys`` is what keys meant. With ``list_missing`` there are no columns: the
-    list is not there as it was."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All rows in the order of their lines, iterated as often as wanted.
 
-    columns: Sequence[str]
-    rows: Iterable[Result]
-    keys: KeyNames | None
-    list_missing: bool = False
+    ``columns`` are those of the list; one that has a name of ours gets ``input_`` before it. Without
+    ``people`` there are none: the list is not there. ``moved`` says where its rows are now, if it was edited.
+    """
+
+    store: Store
+    broadcast: Broadcast
+    people: Recipients | None = None
+    moved: MovedRows | None = None
+    wanted: ResultFilter = field(default_factory=ResultFilter)
+
+    def only(self, wanted: ResultFilter) -> Self:
+        """Those that a filter shows."""
+        return replace(self, wanted=wanted)
+
+    @property
+    def keys(self) -> KeyNames | None:
+        """What keys mean in the broadcast."""
+        return BroadcastOptions.from_mapping(self.broadcast.options).key_names()
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return list(dict.fromkeys(self._names))
+
+    @property
+    def phone_column(self) -> str | None:
+        """The column with the numbers; None without a list."""
+        if self.people is None:
+            return None
+        options = BroadcastOptions.from_mapping(self.broadcast.options)
+        return self._names[find_phone_column(self.people.columns, options.to_column)]
+
+    def __iter__(self) -> Iterator[Result]:
+        names = self._names
+        for row in filter(self.wanted.shows, read_rows(self.store, self.broadcast)):
+            values = self._values(row)
+            yield Result(row, dict(zip(names, values or [""] * len(names), strict=False)))
+
+    @property
+    def _names(self) -> Sequence[str]:
+        columns = () if self.people is None else self.people.columns
+        return [f"input_{name}" if name in RESULT_COLUMNS else name for name in columns]
+
+    def _values(self, row: BroadcastRow) -> Sequence[str] | None:
+        """What its record has; None where it has none."""
+        if self.people is None:
+            return None
+        line = row.line if self.moved is None else self.moved.line_of(row)
+        return None if line is None else self.people.at(line).values
 
 
 def read_results(
     store: Store, broadcast: Broadcast, people: str | None, read: Callable[[str], bytes]
 ) -> Results:
     """The results of a broadcast. Its list is the file ``people``, else the one that it was at the beginning;
-    ``read`` gives what is in a file, and raises InvalidInput. Raises InvalidInput where ``people`` is not
-    that list."""
-    recipients = _recipients(store, broadcast, people, read)
-    keys = BroadcastOptions.from_mapping(broadcast.options).key_names()
-    if recipients is None:
-        return Results((), (Result(row, {}) for row in read_rows(store, broadcast)), keys, list_missing=True)
-    columns = [f"input_{name}" if name in RESULT_COLUMNS else name for name in recipients.columns]
-    rows = (
-        Result(row, dict(zip(columns, recipients.at(row.line).values, strict=False)))
-        for row in read_rows(store, broadcast)
-    )
-    return Results(list(dict.fromkeys(columns)), rows, keys)
-
-
-def _recipients(
-    store: Store, broadcast: Broadcast, people: str | None, read: Callable[[str], bytes]
-) -> Recipients | None:
-    """The list, if it is still as it was."""
+    ``read`` gives what is in a file, and raises InvalidInput. Raises InvalidInput where ``people`` has nobody
+    who was on that list."""
     path = people or broadcast.file
     if path:
         with suppress(InvalidInput):
             content = read(path)
             recipients = BroadcastOptions.from_mapping(broadcast.options).read_list(content)
             if same_list.is_list_of(store, broadcast, recipients, content):
-                return recipients
+                return Results(store, broadcast, recipients)
+            moved = MovedRows.find(recipients, broadcast, read_rows(store, broadcast))
+            if moved.found:
+                return Results(store, broadcast, recipients, moved)
     if people:
-        raise InvalidInput(f"{people} is not the list of broadcast {broadcast.id}, or has changed.")
-    return None
-
-
-def as_csv(
-    columns: Sequence[str], results: Iterable[Result], keys: KeyNames | None, *, raw: bool
-) -> Iterator[bytes]:
-    """A CSV in UTF-8, in pieces of some PIECE bytes: our own columns, and behind them these of the list.
-    ``keys`` is what keys meant. What a spreadsheet would take for a formula gets an apostrophe, unless it is
-    to be ``raw``."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    as_written = str if raw else guard
-    writer.writerow(map(as_written, (*RESULT_COLUMNS, *columns)))
-    for row, values in results:
-        ours = row_data(row, keys)  # the columns have names of their own, which earlier JSON shared
-        ours["answers"] = answers_text(answers_of(keys, row.digits))
-        known = ("" if ours[name] is None else str(ours[name]) for name in RESULT_COLUMNS)
-        writer.writerow(map(as_written, (*known, *(values[name] for name in columns))))
-        if text.tell() > PIECE:
-            yield text.getvalue().encode()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue().encode()
+        raise InvalidInput(f"{people} is not the list of broadcast {broadcast.id}.")
+    return Results(store, broadcast)

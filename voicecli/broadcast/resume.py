@@ -55,6 +55,7 @@ def reopen_broadcast(
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
                 journal.set_state(broadcast.state)
             raise
+        journal.plan_left_out_again()
         report_recording.record_reports(journal, options.policy())
         if (changes or {}).get("max_calls") is None:
             options = options._replace(max_calls=_calls_left(journal))

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from voicecli import interrupts
+from voicecli.at_most import AtMost
 from voicecli.broadcast import report_recording
+from voicecli.broadcast.options import BroadcastOptions
 from voicecli.clock import microseconds
 from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
@@ -56,9 +58,20 @@ class Deleted(NamedTuple):
         return f"{broadcasts}{counted(self.events, 'event')} and {counted(self.calls, 'call')}"
 
 
-def count_old(store: Store, before: int) -> Deleted:
+def count_old(store: Store, before: int, *, at_most: AtMost | None = None) -> Deleted:
     """What ``prune`` deletes that is older than that moment (microseconds since 1970)."""
-    return Deleted(*stored.count_older(store, before), delete_old_broadcasts(store, before, dry_run=True))
+    calls_before = _calls_before(store, before, at_most)
+    older = stored.count_older(store, before, calls_before=calls_before)
+    return Deleted(*older, delete_old_broadcasts(store, before, dry_run=True))
+
+
+def _calls_before(store: Store, before: int, at_most: AtMost | None) -> int:
+    """How old calls must be to be deleted: those that --at-most counts, the usual one or that of a broadcast
+    which stays, are still needed."""
+    kept = [one for one in journals.newest_first(store) if one.created >= before]
+    limits = [BroadcastOptions.from_mapping(broadcast.options).contact_limit() for broadcast in kept]
+    longest = max((limit.microseconds for limit in [*limits, at_most] if limit is not None), default=0)
+    return min(before, store.now() - longest)
 
 
 @contextmanager
@@ -76,22 +89,34 @@ def alone(store: Store) -> Iterator[None]:
             lock.close()
 
 
-def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.sleep) -> Iterator[Deleted]:
+def prune(
+    store: Store,
+    before: int,
+    *,
+    at_most: AtMost | None = None,
+    rest: Callable[[float], object] = time.sleep,
+) -> Iterator[Deleted]:
     """Delete broadcasts, events and calls that are older, and give after each small step how much it is so
-    far. ``rest`` gets the seconds that a step took. Raises StoreFailed."""
+    far; but no call that ``at_most`` counts, or the limit of a broadcast that stays. ``rest`` gets the
+    seconds that a step took. Raises StoreFailed."""
     deleted = Deleted(broadcasts=delete_old_broadcasts(store, before))
-    for events, calls in stored.prune(store, before, rest=rest):
+    calls_before = _calls_before(store, before, at_most)
+    for events, calls in stored.prune(store, before, calls_before=calls_before, rest=rest):
         deleted = deleted._replace(events=deleted.events + events, calls=deleted.calls + calls)
         yield deleted
 
 
-def prune_in_background(place: StorePlace, keep: timedelta, over: threading.Event) -> str:
+def prune_in_background(
+    place: StorePlace, keep: timedelta, over: threading.Event, *, at_most: AtMost | None = None
+) -> str:
     """Delete what is older than ``keep``, through a connection of its own, until ``over`` is set; what was
     deleted, in words. Nothing is where another machine of a team does so. Raises StoreFailed."""
     before = datetime.now(UTC).astimezone() - keep
     deleted = Deleted()
     with open_store(place) as store, suppress(InUse), alone(store):
-        for so_far in prune(store, microseconds(before), rest=lambda worked: over.wait(worked * REST)):
+        for so_far in prune(
+            store, microseconds(before), at_most=at_most, rest=lambda worked: over.wait(worked * REST)
+        ):
             deleted = so_far
             if over.is_set():
                 break

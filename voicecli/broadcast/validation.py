@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import inf
@@ -76,10 +76,22 @@ class ValidatedList:
         if len(self.problems) < most:
             self.problems.append(problem)
         words = _VALUES.sub("…", problem.problem)
-        kind = self.kinds.setdefault(words if len(self.kinds) < MAX_KINDS else "other problems", Kind())
+        kind = self.kinds.setdefault(
+            words if words in self.kinds or len(self.kinds) < MAX_KINDS else "other problems", Kind()
+        )
         kind.count += 1
         if len(kind.examples) < EXAMPLES:
             kind.examples.append(problem)
+
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Numbers (E.164) that are not called after all, and why."""
+        before = [*zip(self._lines, self._numbers, strict=True)]
+        called = [(line, number) for line, number in before if f"+{number}" not in reasons]
+        for line, number in set(before).difference(called):
+            self.skipped[line] = (f"+{number}", reasons[f"+{number}"])
+        self.seconds *= len(called) / len(before) if before else 1.0
+        self._lines = array("Q", [line for line, _ in called])
+        self._numbers = array("Q", [number for _, number in called])
 
     def line_of(self, number: int) -> int:
         """The line of a number, 0 for none. It takes milliseconds in a long list."""

@@ -24,6 +24,7 @@ from voicecli.voice_api.client import Client
 from voicecli.voice_api.retries import RETRIES
 
 if TYPE_CHECKING:
+    from voicecli.at_most import AtMost
     from voicecli.listener.open_questions import EndRequests
     from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.shared_listener import SharedListener
@@ -40,6 +41,7 @@ class Caller:
 
     ``store`` is where the store is, by default where the command line has it without settings. ``once``:
     place the same call once, whichever process asks; ``call_unsubscribed``: call unsubscribed people, too;
+    ``at_most``: call nobody more often than that, by the calls that are in the store, whatever placed them;
     ``needs_store``: place no call, rather than warn, where the store can't be asked whether it may be placed.
     While it waits, 8x8's reports go to a voicecli listen that runs with this store, else to this process:
     at ``port``, reached by ``access`` (perhaps with ``ngrok_token``), authenticated by ``token`` (default: a
@@ -55,6 +57,7 @@ class Caller:
     once: "Once | None" = None
     call_unsubscribed: bool = False
     needs_store: bool = False
+    at_most: "AtMost | None" = None
     access: PublicAccess = field(default_factory=PublicAccess)
     port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)
@@ -77,7 +80,7 @@ class Caller:
         self, requests: Sequence[CallRequest], on_result: Callable[[Result], None] = ignore
     ) -> list[Result]:
         """Place calls without waiting for them: a result for each. A single one raises what went wrong:
-        PlacedBefore, Unsubscribed, ConfigurationError, and what a client raises."""
+        PlacedBefore, CalledTooOften, Unsubscribed, ConfigurationError, and what a client raises."""
         with self._placer(requests, waits=False) as placer:
 
             def result(request: CallRequest, session: "Session") -> Result:
@@ -105,10 +108,10 @@ class Caller:
         are part of the result, by default if a call asks for them. Blocks, in an event loop of its own (by
         ``run``, if given), in which ``on_event`` is called.
 
-        Raises, before the first request: InvalidInput, PlacedBefore, Unsubscribed, ConfigurationError,
-        StoreFailed, and what a listener raises. Later errors, such as Refused, Unreachable or OutcomeUnknown,
-        are in the result of their call, and perhaps in ``CallResults.error``; a single call that is placed
-        without its question raises them."""
+        Raises, before the first request: InvalidInput, PlacedBefore, CalledTooOften, Unsubscribed,
+        ConfigurationError, StoreFailed, and what a listener raises. Later errors, such as Refused,
+        Unreachable or OutcomeUnknown, are in the result of their call, and perhaps in ``CallResults.error``;
+        a single call that is placed without its question raises them."""
         if confirming and keys is not None:
             raise InvalidInput("confirming and keys can't be given together.")
         from voicecli.sessions.key_names import KeyNames
@@ -197,6 +200,7 @@ class Caller:
                     once=self.once,
                     call_unsubscribed=self.call_unsubscribed,
                     needs_store=waits or self.needs_store,
+                    at_most=self.at_most,
                     keys=keys,
                     vca_elsewhere=self._answered_elsewhere(
                         client, requests, waits=waits, digits=keys is not None or digits

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voicecli import phone
-from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Unsubscribed, VoicecliError
+from voicecli.at_most import AtMost
+from voicecli.errors import (
+    CalledTooOften,
+    ConfigurationError,
+    InvalidInput,
+    OutcomeUnknown,
+    Unsubscribed,
+    VoicecliError,
+)
 from voicecli.json_values import text, whole_number
 from voicecli.listener.routes import Answer, failure
 from voicecli.voice_api import callflow
@@ -16,7 +24,13 @@ if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
 
 DEFAULT_REPETITION = 2  # the example project's
-_STATUSES = ((InvalidInput, 422), (Unsubscribed, 409), (ConfigurationError, 503), (OutcomeUnknown, 504))
+_STATUSES = (
+    (InvalidInput, 422),
+    (Unsubscribed, 409),
+    (CalledTooOften, 409),
+    (ConfigurationError, 503),
+    (OutcomeUnknown, 504),
+)
 
 
 class MakeCallRoute:
@@ -43,7 +57,12 @@ class MakeCallRoute:
         caller = self._caller()
         # Nobody would see the warning that a team's database can't be asked who has unsubscribed.
         needs_store = caller.store.is_shared and not call_unsubscribed
-        caller = replace(caller, call_unsubscribed=call_unsubscribed, needs_store=needs_store)
+        caller = replace(
+            caller,
+            call_unsubscribed=call_unsubscribed,
+            needs_store=needs_store,
+            at_most=_at_most(body, caller.at_most),
+        )
         return caller.call(request).answer
 
     def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:
@@ -65,6 +84,17 @@ class MakeCallRoute:
             voice_profile=self._voice_profile,
             message_id=message_id,
         )
+
+
+def _at_most(body: Mapping[str, object], usual: AtMost | None) -> AtMost | None:
+    """How often that person may be called: by the field, else as ``usual``. Raises InvalidInput."""
+    match body.get("atMost"):
+        case None:
+            return usual
+        case str(limit):
+            return AtMost.parse(limit)
+        case _:
+            raise InvalidInput('atMost must be a text such as "1/24h", or "none".')
 
 
 def _flag(body: Mapping[str, object], name: str) -> bool:

@@ -9,6 +9,7 @@ from voicecli.calling.call_events import AllAreTold, CallEvent, NobodyCanConfirm
 from voicecli.calling.placing import Placer
 from voicecli.calling.results import CallResults, Result, failed_result, nobody_confirmed, told_result
 from voicecli.errors import (
+    CalledTooOften,
     ConfigurationError,
     InvalidInput,
     OutputFailed,
@@ -83,7 +84,7 @@ def place_and_wait(
                 return asyncio.run(work) if run is None else run(work, ends)
             finally:
                 update_outcomes_if_writable(store)  # deletes sealed callflows that nobody needs any more
-    except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
+    except (InvalidInput, PlacedBefore, CalledTooOften, Unsubscribed, OutputFailed):
         raise
     except VoicecliError as error:
         if not options.tell_anyway or ends or not placer.ledger.nothing_placed:  # it may come from on_event

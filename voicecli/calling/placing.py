@@ -25,7 +25,7 @@ from voicecli.errors import (
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.key_names import KeyNames
-from voicecli.store.attempts import Attempts, attempt_of_session
+from voicecli.store.attempts import AttemptDetails, Attempts, attempt_of_session
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
@@ -36,6 +36,7 @@ from voicecli.voice_api.operations.calls import Session, send_callflow
 from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
+    from voicecli.at_most import AtMost
     from voicecli.calling.run_lease import RunLease
     from voicecli.store.guards import Once
 
@@ -61,8 +62,9 @@ class Placer:
     """Places calls with one client. A request is in the store before it leaves, its session before the result
     is given. Of a callflow with a question only the part up to it is sent; the whole is stored for the reply
     to its VCA. ``once``: place no call twice; ``call_unsubscribed``: call unsubscribed people, too;
-    ``needs_store``: place no call that can't be recorded, rather than ``warn``; ``keys``: what each means,
-    None where they mean nothing; ``vca_elsewhere``: an application replies to VCAs."""
+    ``needs_store``: place no call that can't be recorded, rather than ``warn``; ``at_most``: call nobody more
+    often, which needs the store; ``keys``: what each means, None where they mean nothing;
+    ``vca_elsewhere``: an application replies to VCAs."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Placer:
         once: "Once | None" = None,
         call_unsubscribed: bool = False,
         needs_store: bool = False,
+        at_most: "AtMost | None" = None,
         keys: KeyNames | None = None,
         vca_elsewhere: bool = False,
     ) -> None:
@@ -88,6 +91,7 @@ class Placer:
         self._once = once
         self._call_unsubscribed = call_unsubscribed
         self._store_is_needed = needs_store
+        self._at_most = at_most
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
         self._run: RunLease | None = None
@@ -205,7 +209,8 @@ class Placer:
     def begin_run(self, requests: Sequence[CallRequest], *, joint: bool) -> None:
         """Place these calls as one run, visible to other processes, until ``end_run``; does nothing if one
         has begun. ``joint``: the calls are one alert, claimed together and done when one is confirmed. Raises
-        PlacedBefore; for a single call Unsubscribed; ConfigurationError if a needed store can't be used."""
+        PlacedBefore; for a single call Unsubscribed and CalledTooOften; ConfigurationError if a needed store
+        can't be used."""
         from voicecli.calling.run_lease import RunLease
         from voicecli.store.guards import Guards
 
@@ -215,6 +220,8 @@ class Placer:
             with self._nothing_sent(), open_store(self.store) as store:
                 if len(requests) == 1 and not self._call_unsubscribed:
                     refuse_unsubscribed(store, requests[0])
+                if len(requests) == 1:
+                    self._refusal_of_too_often(store, requests[0])()
                 guards = Guards(store, self._account.identity)
                 number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._once)
                 self._run = RunLease(self.store, number, joint=joint)
@@ -245,7 +252,7 @@ class Placer:
 
     def _begin(self, request: CallRequest, stack: ExitStack) -> tuple[Store, int, int] | None:
         """Record a request before it leaves: the store, its number there, and that of the newest event; None
-        if the store can't be used and is not needed. Raises Unsubscribed."""
+        if the store can't be used and is not needed. Raises Unsubscribed and CalledTooOften."""
         once, run = self._once, self._run
         whom = " or ".join(destinations(request.callflow)) or "somebody"
         trouble = (
@@ -258,19 +265,17 @@ class Placer:
                 if not self._call_unsubscribed:
                     refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
-                asks = self.asks(request)
-                flow = None if asks is None or self._tells else request.callflow
+                details = self._details(request)
                 of_run = None if run is None else run.number
+                may_leave = self._refusal_of_too_often(store, request)
                 if once is None or (run is not None and run.joint):
-                    guarded = 0 if once is None else store.now() + once.microseconds
-                    number = self._attempts(store).begin(
-                        request, asks=asks, flow=flow, run=of_run, guarded=guarded
-                    )
+                    details["guarded"] = 0 if once is None else store.now() + once.microseconds
+                    number = self._attempts(store).begin(request, run=of_run, may_leave=may_leave, **details)
                 else:
                     from voicecli.store.guards import Guards
 
                     guards = Guards(store, self._account.identity)
-                    number = guards.claim(request, once, asks=asks, flow=flow, run=of_run)
+                    number = guards.claim(request, once, run=of_run, may_leave=may_leave, **details)
         except ConfigurationError as error:
             if self._needs_store or self._is_set_up_wrongly(error):
                 raise
@@ -279,6 +284,21 @@ class Placer:
         self._numbers[request.client_request_id] = number
         return store, number, newest
 
+    def _details(self, request: CallRequest) -> AttemptDetails:
+        if (asks := self.asks(request)) is None:
+            return {}
+        flow = None if self._tells else request.callflow
+        return {"asks": asks, "key_names": self.key_names, "flow": flow}
+
+    def _refusal_of_too_often(self, store: Store, request: CallRequest) -> Callable[[], None]:
+        """What raises CalledTooOften where whom it calls was called so often, once it is asked."""
+        if (at_most := self._at_most) is None:
+            return lambda: None
+        from voicecli.store import contacts
+
+        contacts.read_outcomes(store)
+        return partial(contacts.refuse_too_often, store, destinations(request.callflow)[:1], at_most)
+
     def _is_set_up_wrongly(self, error: ConfigurationError) -> bool:
         """Whether a team's store can't be used though the database is there: with another key, say."""
         return self.store.is_shared and not isinstance(error.__cause__, StoreFailed)
@@ -286,7 +306,8 @@ class Placer:
     @property
     def _needs_store(self) -> bool:
         claimed = self._run is not None and self._run.joint
-        return self._store_is_needed or (self._once is not None and not claimed)
+        is_guarded = self._at_most is not None or (self._once is not None and not claimed)
+        return self._store_is_needed or is_guarded
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:

@@ -79,7 +79,7 @@ class WaitedCall:
             "words": words,
             **({"secondsWithoutReports": round(without_reports, 3)} if without_reports else {}),
             **(self._answer() if options.digits else {}),
-            **({"confirmed": pending.confirmed} if options.keys else {}),
+            **({"confirmed": pending.confirmed} if options.keys and options.keys.accepted else {}),
         }
         asks_for_code = options.digits and options.keys is None
         identifier = pending.digits if asks_for_code else pending.id

@@ -15,7 +15,7 @@ from voicecli.store.webhooks import replaced_webhooks
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.voice_api.operations.webhooks import Webhook
 
-NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm and --digits do, too
+NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --keys and --digits do, too
 
 
 def check_webhooks(

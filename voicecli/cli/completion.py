@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice, starmap
+from itertools import dropwhile, islice, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -206,6 +206,15 @@ def _outcomes(_typed: Typed) -> Iterable[str]:
     return [outcome.lower().replace("_", "-") for outcome in Outcome]
 
 
+def _names(typed: Typed) -> Iterable[str]:
+    """Of the keys that were typed by then."""
+    from voicecli.sessions.key_names import STOP
+
+    keys = [*dropwhile("--keys".__ne__, typed.words)][1:]
+    names = re.findall(r"[0-9*#]=([^,=]+)", "=".join(keys))  # bash takes 1=yes for three words
+    return [name for name in dict.fromkeys(names) if name.casefold() != STOP]
+
+
 def _topics(typed: Typed) -> Iterable[Item]:
     from voicecli import manual
 
@@ -225,6 +234,7 @@ VALUES: Mapping[str, Callable[[Typed], Iterable[Item | str]]] = {
     "only": _types,
     "events": _types,
     "retry": _outcomes,
+    "accept": _names,
     "voice": _voices,
     "topic": _topics,
 }

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from voicecli.errors import (
+    CalledTooOften,
     ConfigurationError,
     Interrupted,
     InvalidInput,
@@ -32,16 +33,24 @@ class ExitCode(IntEnum):
     UNKNOWN = 6, "the request left and no answer came: the call may have been placed"
     SOME_FAILED = 7, "of several calls, some failed or are left"
     OUT_OF_TIME = 8, "out of time: what was waited for, such as the outcome of a call, had not come yet"
-    PLACED_BEFORE = 9, "sent before: the call (--once) or the list of a broadcast, so nothing was sent now"
+    PLACED_BEFORE = (
+        9,
+        "sent before: the call (--once), the list of a broadcast, or enough calls (--at-most), so nothing "
+        "was sent now",
+    )
     NO_ANSWER = 10, "--wait: no answer"
     BUSY = 11, "--wait: busy"
     CANCELED = 12, "--wait: canceled"
     FAILED = 13, "--wait: failed"
     ERROR = 14, "--wait: error, or an outcome that voicecli does not know"
-    UNSUBSCRIBED = 15, "unsubscribed: earlier, so nothing was sent; or, with --wait, during the call"
+    UNSUBSCRIBED = (
+        15,
+        "unsubscribed: earlier, so nothing was sent; or, with --wait or --keys, during the call",
+    )
     NOT_CONFIRMED = (
         16,
-        "--confirm, --digits: answered, but without such a key or code; --until-confirmed: nobody confirmed",
+        "--confirm, --keys, --digits: answered, but not with such a key or code; --until-confirmed: nobody "
+        "confirmed",
     )
     INTERRUPTED = 130, "interrupted; the message says whether a call may have been placed"
 
@@ -61,6 +70,7 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
     (Unreachable, ExitCode.UNREACHABLE),
     (OutcomeUnknown, ExitCode.UNKNOWN),
     (PlacedBefore, ExitCode.PLACED_BEFORE),
+    (CalledTooOften, ExitCode.PLACED_BEFORE),
     (Unsubscribed, ExitCode.UNSUBSCRIBED),
     (OutOfTime, ExitCode.OUT_OF_TIME),
     (Interrupted, ExitCode.INTERRUPTED),
@@ -123,7 +133,7 @@ def until_confirmed_code(results: "Sequence[Result]") -> ExitCode:
 
 
 def waited_calls_code(ended: "CallResults", *, until_confirmed: bool) -> ExitCode:
-    """The exit code for calls that were waited for, to their end or for the key of --confirm
+    """The exit code for calls that were waited for, to their end or for a key
     (``calling.endings.ending_of`` decides which result a call has)."""
     if ended.error is not None:
         return exit_code(ended.error)

@@ -33,17 +33,19 @@ def prune(
     """Delete old events, calls and broadcasts for good.
 
     The age of a broadcast counts from its start. A deleted broadcast can't be resumed, and its list can be
-    sent again. Deleted data is overwritten on the disk. voicecli listen can keep running meanwhile; its
-    --keep 30d does the same every hour.
+    sent again. Deleted data is overwritten on the disk. Calls stay as long as --at-most counts them, by
+    VOICECLI_AT_MOST or a broadcast that stays. voicecli listen can keep running meanwhile; its --keep 30d
+    does the same every hour.
     """
     context = context_of(ctx)
     before = microseconds(datetime.now(UTC) - older_than)
+    at_most = wiring.at_most(context.settings({}))
     with wiring.store(context) as store:
         if dry_run:
-            deleted = retention.count_old(store, before)
+            deleted = retention.count_old(store, before, at_most=at_most)
         else:
             with retention.alone(store):
-                for deleted in retention.prune(store, before):
+                for deleted in retention.prune(store, before, at_most=at_most):
                     interrupts.check()
                     context.output.progress(f"Deleted {deleted}")
     data = {"before": iso(before), **deleted._asdict(), "deleted": not dry_run}

@@ -12,6 +12,7 @@ from voicecli.voice_api.timeouts import ACCOUNT_REQUEST_TIMEOUT
 
 if TYPE_CHECKING:
     from voicecli.account import Account, AccountId
+    from voicecli.at_most import AtMost
     from voicecli.calling.call_events import Notices
     from voicecli.listener.open_questions import EndRequests
     from voicecli.listener.plan import ListenerPlan
@@ -37,6 +38,16 @@ def account_id(settings: "Settings") -> "AccountId | None":
         return account(settings).identity
     except VoicecliError:
         return None
+
+
+def at_most(settings: "Settings") -> "AtMost | None":
+    """How often the same person may be called; None for any number of times. Raises InvalidInput, and
+    ConfigurationError for a setting that is wrong."""
+    if (text := settings.get("at_most")) is None:
+        return None
+    from voicecli.at_most import AtMost
+
+    return AtMost.parse(text)
 
 
 def home(settings: "Settings") -> Path:

@@ -8,7 +8,7 @@ from voicecli.output.event_rows import outcome_style
 from voicecli.output.printable import printable
 from voicecli.output.rows import Line
 from voicecli.sessions.counts import OTHERS, Counts
-from voicecli.sessions.key_names import CONFIRMED
+from voicecli.sessions.key_names import CONFIRMED, STOP
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
@@ -56,7 +56,8 @@ def summary_lines(counts: Counts) -> list[Line]:
         (counts.accepted, "accepted", "green"),
         (counts.refused, "refused: not called", "red"),
         (counts.unknown, "unknown: may have been called", "yellow"),
-        (counts.skipped, "skipped", ""),
+        (counts.skipped - counts.too_often, "skipped", ""),
+        (counts.too_often, "called too often: left out for now", "yellow"),
         (counts.in_flight, "under way", ""),
         (counts.retrying, "to be called again", ""),
         (counts.untried, "left: not called", "bold"),
@@ -109,7 +110,11 @@ def _rate(counts: Counts) -> str:
 
 def _counts(counts: Counts) -> list[str]:
     """The numbers of rows by state; rare states only if they occurred."""
-    rare = ((counts.skipped, "skipped"), (counts.retrying, "retrying"))
+    rare = (
+        (counts.skipped - counts.too_often, "skipped"),
+        (counts.too_often, "called too often"),
+        (counts.retrying, "retrying"),
+    )
     return [
         f"{counts.accepted:,} accepted",
         f"{counts.refused:,} refused",
@@ -137,7 +142,8 @@ def _outcomes(counts: Counts) -> list[Entry]:
 def _results(counts: Counts) -> list[Entry]:
     """How many pressed which key, by its name; nothing where all that is asked for is to confirm."""
     names = {} if counts.results.keys() == {CONFIRMED} else counts.results
-    return [(count, printable(name), "") for name, count in names.items()]
+    words = {STOP: "stop: no more calls"}
+    return [(count, words.get(name) or printable(name), "") for name, count in names.items()]
 
 
 def _errors(counts: Counts, most: int) -> list[Entry]:

@@ -1,9 +1,10 @@
 """Files that a command writes: whole, or not at all."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from voicecli import interrupts
 from voicecli.errors import InvalidInput, OutputFailed
@@ -36,15 +37,24 @@ def target(path: str, folder: Path) -> Target:
     return Target(path, file)
 
 
-def replace(target: Target, pieces: Iterator[bytes]) -> None:
-    """Write the file beside its place and move it there when it is whole; only its owner can read it. Raises
-    OutputFailed."""
+def replace(target: Target, pieces: Iterable[bytes]) -> None:
+    """``write`` what comes in pieces."""
+
+    def fill(file: BinaryIO) -> None:
+        for piece in pieces:
+            interrupts.check()
+            file.write(piece)
+
+    write(target, fill)
+
+
+def write(target: Target, fill: Callable[[BinaryIO], None]) -> None:
+    """Let a file be filled beside its place, and move it there when it is whole; only its owner can read it.
+    Raises OutputFailed."""
     try:
         with private_files.temporary_beside(target.file) as new:
             with new.open("wb") as file:
-                for piece in pieces:
-                    interrupts.check()
-                    file.write(piece)
+                fill(file)
             new.replace(target.file)
     except OSError as error:
         raise OutputFailed(f"{target.path} can't be written ({error.strerror}).") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import json_text
 from voicecli.output.printable import printable
-from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
+from voicecli.output.rows import Line, Painter, Row, TableRow, erasing, plain_heading, plain_row
 from voicecli.output.secrets import Secrets
 from voicecli.output.streams import Streams, terminal_size
 
@@ -80,20 +80,38 @@ class Output:
         ``row`` raises."""
         self.row(row)
 
-    def table(self, rows: Iterable[Row]) -> int:
-        """Rows of one kind; on a terminal with a heading. Gives how many there were. Raises what ``row``
-        raises."""
+    def table(self, rows: Iterable[Row], *, header: bool = False) -> int:
+        """Rows of one kind; on a terminal, and with ``header`` in a pipe, with a heading. Gives how many they
+        are. Raises what ``row`` raises."""
         shown = 0
         for row in rows:
             if shown == 0:
-                self._heading(row)
+                self._heading(row, header=header)
             self.row(row)
             shown += 1
             if self._reader_left:
                 break
         return shown
 
-    def _heading(self, row: Row) -> None:
+    def fitted_table(self, rows: Iterable[TableRow], *, header: bool = False) -> int:
+        """The same for rows that can be iterated twice. A terminal gets the columns that it has room for,
+        and a sentence for those that say the same in all rows; a pipe gets all columns."""
+        if self._painter(self.streams.out) is None:
+            return self.table(rows, header=header)
+        from voicecli.output.fitting import Fitting
+
+        fitting = Fitting.of(rows, self.width)
+        if fitting is None:
+            return 0
+        shown = self.table(map(fitting.row, rows))
+        if fitting.same and not self._reader_left:
+            parts = [f"{name} {text}" for name, text in fitting.same]
+            self.note(f"The same in all {shown:,} rows: {', '.join(parts)}.")
+        return shown
+
+    def _heading(self, row: Row, *, header: bool = False) -> None:
+        if header and self._painter(self.streams.out) is None:
+            self._row(plain_heading(row))
         if (painter := self._painter(self.streams.out)) is not None:
             self._row(painter.heading(row, self.width))
 

@@ -7,7 +7,7 @@ from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import json_text
 from voicecli.output.for_people import Output
 from voicecli.output.printable import printable
-from voicecli.output.rows import Line, Row
+from voicecli.output.rows import Line, Row, TableRow
 
 if TYPE_CHECKING:
     from voicecli.output.stream import Stream
@@ -23,7 +23,10 @@ class _ForPrograms(Output):
         """Nothing."""
         return False
 
-    def _heading(self, row: Row) -> None:
+    def fitted_table(self, rows: Iterable[TableRow], *, header: bool = False) -> int:
+        return self.table(rows)
+
+    def _heading(self, row: Row, *, header: bool = False) -> None:
         """Nothing."""
 
     def document(self, markdown: str, data: Mapping[str, object], *, identifier: str) -> None:

@@ -8,8 +8,8 @@ _CALL = (
     "bridge words secondsWithoutReports digits result answers confirmed exitCode error"
 )
 _COUNTS = (
-    "total accepted refused unknown skipped inFlight retrying left outcomes results confirmed "
-    "errors.errorMsg errors.calls"
+    "total accepted refused unknown skipped calledTooOften inFlight retrying left outcomes results "
+    "confirmed errors.errorMsg errors.calls"
 )
 _BROADCAST = "broadcastId startTime state list shard"
 _ROW = "line destination status attempts sessionId outcome bridge digits result answers callDuration reason"
@@ -26,13 +26,13 @@ _ANSWER = "url tokenSent statusCode milliseconds reply problem"
 DOCUMENTS: Mapping[str, str] = {
     "error": "code message hint retryable statusCode sessionId clientRequestId destination broadcastId jobId "
     "rows.line rows.problem rows.destination rows.status rows.sessionId accepted ended unknown earlier at "
-    "placedBy process lastSeen guardUntil leaseUntil",
+    "placedBy process lastSeen guardUntil leaseUntil atMost calledTooOften",
     "call": _CALL,
     "call --dry-run": "method url headers body reply",
     "broadcast send --dry-run": "calls total shard sentBefore skipped skippedReasons.reason "
-    "skippedReasons.people invalid problems.line problems.problem secondsOfSpeech rate seconds outsideHours "
-    "outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people outsideHoursZones.until "
-    "optionColumns first.line first.destination first.message",
+    "skippedReasons.people calledTooOften invalid problems.line problems.problem secondsOfSpeech rate "
+    "seconds outsideHours outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people "
+    "outsideHoursZones.until optionColumns first.line first.destination first.message",
     "broadcast send: record broadcast": "record broadcastId",
     "broadcast send: record row": f"record {_ROW}",
     "broadcast send: record summary": f"record broadcastId {_COUNTS} commands exitCode",
@@ -67,8 +67,8 @@ DOCUMENTS: Mapping[str, str] = {
     "sessions": _SESSION,
     "sessions ID": f"{_SESSION} legs events",
     "events": _EVENT,
-    "stats": "since ended open unknown answered answerRate outcomes callDuration.median callDuration.calls "
-    "mos.median mos.calls errors.errorCode errors.errorMsg errors.calls",
+    "stats": "since ended open unknown answered answerRate outcomes results callDuration.median "
+    "callDuration.calls mos.median mos.calls errors.errorCode errors.errorMsg errors.calls",
     "replay": f"id type sessionId body error {_ANSWER}",
     "trigger": f"event {_ANSWER}",
     "prune": "before events calls broadcasts deleted",

@@ -21,11 +21,15 @@ Line = tuple[str, str]
 
 class Column(NamedTuple):
     """``width`` in characters; the last column of a row takes what is left. ``narrow`` is whether it is only
-    on narrow terminals (True), or only where there is more room (False)."""
+    on narrow terminals (True), or only where there is more room (False). In a table that is fitted to its
+    terminal, a column that has ``least`` takes a quarter of it at most, but that much, and the column of the
+    highest ``rank`` is left out first. The last column goes on below the row where it has less."""
 
     name: str
     width: int
     narrow: bool | None = None
+    rank: int = 0
+    least: int = 0
 
 
 class Cell(NamedTuple):
@@ -76,7 +80,21 @@ def _shown(row: Row, *, narrow: bool) -> list[Cell]:
 def plain_row(row: Row) -> str:
     """One line, whatever is in the cells."""
     cells = _shown(row, narrow=False)
-    return "  ".join([printable(cell.text).ljust(cell.column.width) for cell in cells]).rstrip()
+    return "  ".join([_padded(printable(cell.text), cell.column.width) for cell in cells]).rstrip()
+
+
+def plain_heading(row: Row) -> str:
+    """The names of its columns, in one line."""
+    cells = _shown(row, narrow=False)
+    return "  ".join([_padded(printable(column.name), column.width) for column, _, _ in cells]).rstrip()
+
+
+def _padded(text: str, width: int) -> str:
+    if text.isascii():
+        return text.ljust(width)
+    from rich.cells import cell_len
+
+    return text + " " * (width - cell_len(text))
 
 
 class Painter:
@@ -101,21 +119,27 @@ class Painter:
         return self.row([Cell(column, column.name, "bold underline") for column, _, _ in cells], width)
 
     def row(self, cells: Sequence[Cell], width: int) -> str:
-        """The cells as text, at most ``width`` wide: the last one wraps inside its column, or below the row
-        where a word of it, such as a path, would be broken there."""
+        """The cells as text, at most ``width`` wide: those that do not fit go on below the row. The last one
+        wraps inside its column, or below the row where there is no room beside the others, or a word of it,
+        such as a path, would be broken there."""
         from rich.cells import cell_len, set_cell_size
 
         *first, last = cells
         painted, start = "", 0
         for column, text, style in first:
-            text = self._printable(text)
-            fits = text if cell_len(text) <= column.width else set_cell_size(text, column.width - 1) + "…"
-            painted += self._paint(style)(fits) + " " * (column.width + 2 - cell_len(fits))
-            start += column.width + 2
-        text, room = self._printable(last.text), max(1, width - start)
-        lines = [text] if cell_len(text) <= room else self._wrapped(text, room)
-        if len(lines) > 1 and room < max(map(cell_len, text.split())) <= width - INDENT:
-            start = INDENT
+            if start > INDENT and start + column.width > width:
+                painted, start = painted.rstrip(" ") + "\n" + " " * INDENT, INDENT
+            text, most = self._printable(text), max(1, min(column.width, width - start))
+            fits = text if cell_len(text) <= most else set_cell_size(text, most - 1) + "…"
+            painted += self._paint(style)(fits) + " " * (most + 2 - cell_len(fits))
+            start += most + 2
+        text, room = self._printable(last.text), width - start
+        if not text:
+            return painted if room >= 0 else painted.rstrip(" ")
+        lines = [text] if cell_len(text) <= room else self._wrapped(text, max(1, room))
+        longest = max(map(cell_len, text.split()), default=0)
+        if room < 1 or (len(lines) > 1 and (room < last.column.least or room < longest <= width - INDENT)):
+            painted, start = painted.rstrip(" "), INDENT
             lines = ["", *self._wrapped(text, width - INDENT)]
         brush = self._paint(last.style)
         return painted + ("\n" + " " * start).join(brush(line) for line in lines)

@@ -34,6 +34,8 @@ def bars(stats: Statistics, width: int) -> Iterator[Line]:
     yield from _group("Outcomes", _largest(outcomes), width)
     if Outcome.COMPLETED in stats.outcomes:
         yield codes.COMPLETED_MEANS, ""
+    results = [(name, count, "") for name, count in stats.results.most_common()]
+    yield from _group("Results", _largest(results), width)
     middle = median(stats.seconds)
     heading = "Duration of answered calls" + ("" if middle is None else f": median {middle:g} s")
     durations = [(name, count, "") for name, count in stats.durations()] if stats.seconds else []

@@ -19,6 +19,7 @@ class Counts:
     refused: int = 0
     unknown: int = 0
     skipped: int = 0
+    too_often: int = 0  # of these, by --at-most: they can be called later
     in_flight: int = 0  # asked for, and not answered yet
     retrying: int = 0  # that wait for another attempt, whatever they count as until then
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -57,7 +58,7 @@ class Counts:
     def clear_rows(self) -> None:
         """Let no row be counted."""
         self.total = self.accepted = self.refused = self.unknown = self.skipped = 0
-        self.in_flight = self.retrying = 0
+        self.too_often = self.in_flight = self.retrying = 0
         self.confirmed = None if self.confirmed is None else 0
         self.results = Counter(dict.fromkeys(self.results, 0))
         self.outcomes.clear()
@@ -88,6 +89,7 @@ class Counts:
             "refused": self.refused,
             "unknown": self.unknown,
             "skipped": self.skipped,
+            "calledTooOften": self.too_often,
             "inFlight": self.in_flight,
             "retrying": self.retrying,
             "left": self.left,

@@ -34,14 +34,13 @@ class KeyNames:
             key, equals, name = map(str.strip, pair.partition("="))
             if not (equals and re.fullmatch(_KEY, key) and _NAME.fullmatch(name)):
                 raise InvalidInput(
-                    "--keys takes keys and their names, such as 1=confirmed,2=reschedule,9=stop, not "
-                    f"{quote(pair.strip())}.",
+                    f"--keys takes keys with names, such as 1=yes,9=stop, not {quote(pair.strip())}.",
                     hint=_hint(text, key, name),
                 )
             if key in names:
                 raise InvalidInput(
                     f"--keys names the key {key} twice: {names[key]} and {name}.",
-                    hint="Several keys may have one name: 1=confirmed,2=confirmed.",
+                    hint="Several keys may have one name: 1=yes,2=yes.",
                 )
             names[key] = STOP if name.casefold() == STOP else name
         return cls(names, _accepted(names, accept))
@@ -129,7 +128,7 @@ def _accepted(names: Mapping[str, str], accept: str | None) -> frozenset[str]:
             )
         if STOP in wanted:
             raise InvalidInput(
-                "--accept can't take stop: who presses that key is not called again, and the exit code is 15."
+                "--accept can't take stop: who presses it is not called again.", hint="Leave it out."
             )
     return frozenset(key for key, name in names.items() if name in wanted)
 
@@ -144,4 +143,4 @@ def _hint(text: str, key: str, name: str) -> str:
         word = re.sub(r"[\W_]+", "-", found[2]).strip("-")[:MAX_NAME]
         if _NAME.fullmatch(word):
             return f"A name is one word: {found[1]}={word}."
-    return "A key is one of 0 to 9, * and #; its name is one word, such as confirmed."
+    return "A key is 0 to 9, * or #; its name is one word, such as confirmed."

@@ -205,13 +205,19 @@ class Session:
     def words(self) -> str:
         """What became of it."""
         if self.outcome is not None:
-            pressed = f", pressed {' '.join(self.captures)}" if self.captures else ""
-            return self.summary.words + pressed
+            return self.summary.words + self._pressed
         if self.first is not None:
             return f"{self.news}; no summary yet" if self.news else "no summary yet"
         if self._in_doubt:
             return "no answer came: it may have been placed"
         return "accepted; nothing was reported yet"
+
+    @property
+    def _pressed(self) -> str:
+        if not self.captures:
+            return ""
+        has_name = self.result is not None and self.keys is not None and self.keys.stored_names is not None
+        return f", pressed {' '.join(self.captures)}" + (f" ({self.result})" if has_name else "")
 
     @property
     def news(self) -> str:

@@ -15,6 +15,8 @@ DURATIONS = (10, 30, 60, 180, 600)
 QUALITIES = ("excellent", "good", "fair", "poor", "bad")
 MAX_ERRORS = 1_000  # kinds that are told apart: 8x8 has a dozen, but their words come from outside
 OTHER = "other errors"
+MAX_RESULTS = 1_000  # names of keys that are told apart
+OTHER_NAMES = "other names"
 
 
 @dataclass(slots=True)
@@ -26,6 +28,8 @@ class Statistics:
     in_doubt: int = 0
     answered: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
+    results: Counter[str] = field(default_factory=Counter)
+    """By the names of the keys that were pressed."""
     errors: Counter[tuple[int | None, str]] = field(default_factory=Counter)
     """By errorCode, and its words."""
     seconds: list[float] = field(default_factory=list)
@@ -56,6 +60,11 @@ class Statistics:
             kind = (summary.error_code, summary.error)
             count(self.errors, kind, 1, most=MAX_ERRORS, other=(None, OTHER))
 
+    def add_result(self, session: Session) -> None:
+        """Count what was pressed in one call, if that has a name."""
+        if session.result is not None:
+            count(self.results, session.result, 1, most=MAX_RESULTS, other=OTHER_NAMES)
+
     def durations(self) -> Sequence[tuple[str, int]]:
         """How many answered calls took how long."""
         buckets = Counter(bisect_right(DURATIONS, seconds) for seconds in self.seconds)
@@ -78,6 +87,7 @@ class Statistics:
             "answered": self.answered,
             "answerRate": self.answer_rate,
             "outcomes": dict(self.outcomes.most_common()),
+            "results": dict(self.results.most_common()),
             "callDuration": {"median": median(self.seconds), "calls": dict(self.durations())},
             "mos": {"median": median(self.mos), "calls": dict(self.qualities())},
             "errors": [

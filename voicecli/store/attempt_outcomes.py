@@ -57,7 +57,7 @@ def _update_some(store: Store, seen: int, newest: int) -> None:
     with store.transaction() as transaction:
         if unknown and any(store.rows(answered, unknown)):
             return  # whose sessions they are was told since they were read: they are read once more
-        if not advance(store, transaction, OUTCOME_READER, seen, upto):
+        if not advance(transaction, OUTCOME_READER, seen, upto):
             return
         transaction.execute_many(_END, [_end(attempt, session) for attempt, session in ended])
     if any(attempt.asks is not None for attempt, _ in ended):

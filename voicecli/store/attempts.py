@@ -5,7 +5,7 @@ until the call is over.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from voicecli.clock import microseconds
@@ -29,11 +29,13 @@ ANSWER_OUTLIVES = 3_600_000_000  # microseconds from the request on: no client w
 
 
 class AttemptDetails(TypedDict, total=False):
-    """What is written down with a request: ``asks``, ``broadcast`` and ``line`` are as in ``Attempt``.
-    ``flow`` is the whole callflow, which is kept sealed for who answers its questions. ``fingerprint`` is
-    what --once knows it by, and until ``guarded`` (microseconds since 1970) it is not deleted."""
+    """What is written down with a request: ``asks``, ``key_names``, ``broadcast`` and ``line`` are as in
+    ``Attempt``. ``flow`` is the whole callflow, which is kept sealed for who answers its questions.
+    ``fingerprint`` is what --once knows it by, and until ``guarded`` (microseconds since 1970) it is not
+    deleted."""
 
     asks: str | None
+    key_names: str | None
     flow: "Sequence[Action] | None"
     broadcast: int | None
     line: int | None
@@ -49,12 +51,17 @@ class Attempts:
         self._account = account
 
     def begin(
-        self, request: CallRequest, *, run: int | None = None, **details: Unpack[AttemptDetails]
+        self,
+        request: CallRequest,
+        *,
+        run: int | None = None,
+        may_leave: Callable[[], None] = lambda: None,
+        **details: Unpack[AttemptDetails],
     ) -> int:
         """Write down a request that is about to leave, of this run if of any. Gives the number to
         ``record_answer`` by, when it is on the disk: only then may the request leave. The lease of its run is
         renewed with it. Raises PlacedBefore, and writes nothing, where the run has ended, since another has
-        taken over what it held."""
+        taken over what it held; and what ``may_leave`` raises, in the same transaction."""
         delete_expired_flows(self._store)
         row = self.row(request, run=run, **details)
         with self._store.transaction() as transaction:
@@ -62,6 +69,7 @@ class Attempts:
                 raise PlacedBefore(
                     "Another voicecli has taken over, since this one seemed to have ended: nothing was sent."
                 )
+            may_leave()
             [number] = insert(transaction, [row])
             return number
 
@@ -103,6 +111,7 @@ class Attempts:
             _answer_until(placed, request.callflow if flow is None else flow),
             run,
             user_at_host(),
+            details.get("key_names"),
         )
 
     def fingerprints(self, request: CallRequest) -> list[bytes]:
@@ -179,7 +188,8 @@ OUTCOME_READER = "outcomes"  # in seen_events
 INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
-    " answer_until, run, placed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " answer_until, run, placed_by, key_names)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -305,5 +315,5 @@ def delete_expired_flows(store: Store) -> None:
 _COLUMNS = (
     "id, placed, state, session, client_request_id, source, destination, client_action_id, asks, broadcast,"
     " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until, run,"
-    " placed_by"
+    " placed_by, key_names"
 )

@@ -11,9 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from voicecli.errors import InUse, StoreFailed
+from voicecli.at_most import AtMost
+from voicecli.errors import InUse, StoreBusy, StoreFailed
 from voicecli.platforms import private_files, system
-from voicecli.store import attempts as stored_attempts
+from voicecli.store import attempts as stored_attempts, contacts
 from voicecli.store.broadcast_rows import COLUMNS as ROW_COLUMNS, StoredBroadcast, select_rows
 from voicecli.store.broadcasts import (
     COLUMNS,
@@ -49,6 +50,8 @@ class Journal(StoredBroadcast):
 
     calls_left: int | None = None
     """How many calls may still be made, by all who work on the broadcast; None for any number."""
+    at_most: AtMost | None = None
+    """How often the same person may be called."""
     has_others = False
     """Whether others worked on it, too, when ``attend`` looked last: then they have changed rows."""
     gathers_for: float = 0.0
@@ -187,13 +190,15 @@ class Journal(StoredBroadcast):
     ) -> Sequence[int]:
         """Change rows (as they were, as they are to be), and note the newest event that was processed, with
         ``new_attempts`` (rows of store.attempts), whose numbers are given, and ``answers`` to earlier ones:
-        all in one commit. Raises InUse, and writes nothing, where a row is not what it was: should the lock
-        have failed, no second process calls the same people."""
+        all in one commit. Writes nothing, and raises StoreBusy, where somebody who is to be called now was
+        called too often meanwhile; and InUse, where a row is not what it was: should the lock have failed, no
+        second process calls the same people."""
         self.store.require_in_place()
-        number, changes = self.broadcast.number, list(changes)
+        number, changes, answers = self.broadcast.number, list(changes), list(answers)
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
         with self.store.transaction() as transaction:
+            self._refuse_too_often(changes, answers)
             if replaced and transaction.execute_many(REPLACE, replaced) != len(replaced):
                 raise InUse(
                     f"Another process has changed rows of broadcast {self.broadcast.id}.",
@@ -211,6 +216,20 @@ class Journal(StoredBroadcast):
             self.calls_left -= calls_in(changes)
         return numbers
 
+    def _refuse_too_often(
+        self,
+        changes: Iterable[tuple[BroadcastRow, BroadcastRow]],
+        answers: Iterable[stored_attempts.Answer],
+    ) -> None:
+        """Within a transaction, before the attempts of these changes are written. Raises StoreBusy."""
+        if self.at_most is None:
+            return
+        claimed = [row for before, row in changes if row.attempts > before.attempts]
+        called = [row.destination for row in claimed if row.state is RowState.SENDING]
+        not_placed = [number for number, state, _ in answers if state is None]
+        if called and contacts.called_too_often(self.store, called, self.at_most, but=not_placed):
+            raise StoreBusy("Somebody was called from elsewhere meanwhile.")
+
     def mark_interrupted_rows(self) -> None:
         """Rows that another process left while it was ``sending``: nobody knows whether those were called.
         That process has ended, since this one has the journal."""
@@ -219,6 +238,13 @@ class Journal(StoredBroadcast):
     def plan_rows_again(self, state: RowState) -> None:
         """Rows in this state are to be called after all."""
         self._set_rows(RowState.PLANNED, "state = ?", state)
+
+    def plan_left_out_again(self) -> None:
+        """Rows that --at-most left out are to be called, if they may be by now; also another time, where
+        their outcome asks for that."""
+        left_out = "state = ? AND reason LIKE ?"
+        self._set_rows(RowState.PLANNED, left_out, RowState.SKIPPED, contacts.LEFT_OUT)
+        self._set_rows(RowState.ACCEPTED, left_out, RowState.ACCEPTED, contacts.LEFT_OUT)
 
     def plan_retries(
         self, outcomes: Collection[str], attempts: int, *, unless_pressed: Collection[str] | None = None

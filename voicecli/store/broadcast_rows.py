@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from voicecli.store import contacts
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, set_state
 from voicecli.store.engine import Store
 from voicecli.store.paging import Place, read_pages
@@ -41,7 +42,8 @@ class StoredBroadcast:
     @property
     def is_finished(self) -> bool:
         """Whether nobody is left who could still be called."""
-        return not self._has("state NOT IN ('accepted', 'skipped')")
+        left_out = f"reason LIKE '{contacts.LEFT_OUT}'"
+        return not self._has(f"state NOT IN ('accepted', 'skipped') OR (state = 'skipped' AND {left_out})")
 
     def _has(self, which: str) -> bool:
         query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
@@ -87,10 +89,12 @@ class RowCount(NamedTuple):
 
 
 def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
-    """How many rows are alike. Codes that people typed, and why a row was skipped, make no difference."""
+    """How many rows are alike. Codes that people typed make no difference, nor why a row was skipped, unless
+    that was for --at-most."""
     alike = (
         "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS pressed,"
-        " CASE WHEN state != 'skipped' THEN reason END AS why"
+        f" CASE WHEN reason LIKE '{contacts.LEFT_OUT}' THEN '{contacts.LEFT_OUT_IN_SUM}'"
+        " WHEN state != 'skipped' THEN reason END AS why"
     )
     query = (
         f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608

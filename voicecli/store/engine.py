@@ -190,6 +190,10 @@ class Store(ABC):
         with self.transaction() as transaction:
             transaction.execute_many(statement, rows)
 
+    @abstractmethod
+    def make_index(self, name: str, table: str, columns: str) -> None:
+        """Unless it is there: one that only some need. It changes no result. Raises StoreFailed."""
+
     # -- its state -----------------------------------------------------------------------------------
 
     @abstractmethod

@@ -1,6 +1,7 @@
 """Reads the webhook events that are kept. Every function raises StoreFailed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from voicecli.store.engine import Store
 from voicecli.store.paging import LAST, PAGE, Place, read_pages
@@ -8,6 +9,7 @@ from voicecli.voice_api import webhook_events
 from voicecli.voice_api.webhook_events import Event, Received
 
 LAST_CHARACTER = "\U0010ffff"
+_COLUMNS = "id, received, type, times, reply, remark, body"
 
 
 def events_after(store: Store, number: int) -> Iterator[Received]:
@@ -18,10 +20,10 @@ def events_after(store: Store, number: int) -> Iterator[Received]:
 
 def sessions_of_broadcast(
     store: Store, number: int, last: int, *, kinds: Sequence[str], broadcast: int, naming: str
-) -> Iterator[tuple[str, int | None]]:
+) -> Iterator[dict[str, int | None]]:
     """The sessions that the events of these types are about, newer than one event and up to another, which
-    are calls of this broadcast: with the line of the row where the call is known by its session, and without
-    where a summary (VSS) has this text in it. Once each, as far as they come together."""
+    are calls of this broadcast, in pages: with the line of the row where the call is known by its session,
+    and without where a summary (VSS) has this text in it. Once each, as far as they come together."""
     query = (
         "SELECT id, session, line FROM (SELECT id, session, type, body, (SELECT line FROM calls"  # noqa: S608
         " WHERE calls.session = events.session AND broadcast = ? LIMIT 1) AS line FROM events"
@@ -29,7 +31,7 @@ def sessions_of_broadcast(
         " WHERE line IS NOT NULL OR (type = 'VSS' AND instr(body, ?) > 0) ORDER BY id LIMIT ?"
     )
     while page := list(store.rows(query, (broadcast, number, last, *kinds, naming.encode(), PAGE))):
-        yield from {session_id: line for _, session_id, line in page}.items()
+        yield {session_id: line for _, session_id, line in page}
         if page[-1][0] <= number:
             raise store.damaged("an index is not in order")
         number = page[-1][0]
@@ -76,9 +78,29 @@ def events_of_session(store: Store, session_id: str, *, kind: str = "") -> list[
     return list(_received(store, which, (session_id, kind)))
 
 
+def events_of_each(store: Store, sessions: Sequence[str], *, kind: str = "") -> dict[str, list[Received]]:
+    """``events_of_session`` of several, by session; without those that have none."""
+    found: dict[str, list[Received]] = {}
+    query = (
+        f"SELECT session, {_COLUMNS} FROM events WHERE session IN ({', '.join('?' * len(sessions))})"  # noqa: S608
+        " AND ? IN (type, '') ORDER BY +received, id"
+    )
+    for session_id, kept in store.read(_read_with_session, query, (*sessions, kind)):
+        found.setdefault(session_id, []).append(kept)
+    return found
+
+
 def summaries_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
     """All summaries (VSS) of these sessions, session by session."""
     which = f"WHERE session IN ({', '.join('?' * len(sessions))}) AND type = 'VSS' ORDER BY session, id"
+    return _received(store, which, tuple(sessions))
+
+
+def answers_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
+    """The events of these sessions that tell what was pressed (VCA, VCS), session by session."""
+    which = (
+        f"WHERE session IN ({', '.join('?' * len(sessions))}) AND type IN ('VCA', 'VCS') ORDER BY session, id"
+    )
     return _received(store, which, tuple(sessions))
 
 
@@ -86,7 +108,7 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
     """The summaries (VSS) from that moment on (microseconds since 1970), and whether each is the only one of
     its session."""
     query = (
-        "SELECT id, received, type, times, reply, remark, body, session != '' AND EXISTS (SELECT 1"
+        f"SELECT {_COLUMNS}, session != '' AND EXISTS (SELECT 1"  # noqa: S608
         " FROM events AS other WHERE other.session = events.session AND other.type = 'VSS'"
         " AND other.id != events.id) FROM events"
         " WHERE (received, id) > (?, ?) AND type = 'VSS' ORDER BY received, id LIMIT ?"
@@ -127,8 +149,11 @@ def _in_pages(
 
 
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
-    query = f"SELECT id, received, type, times, reply, remark, body FROM events {which}"  # noqa: S608 - words of ours
-    return store.read(_read, query, parameters)
+    return store.read(_read, f"SELECT {_COLUMNS} FROM events {which}", parameters)  # noqa: S608 - words of ours
+
+
+def _read_with_session(session_id: str, *columns: Any) -> tuple[str, Received]:
+    return session_id, _read(*columns)
 
 
 def _read(

@@ -4,7 +4,7 @@ A guard is held by a call that was confirmed (or completed, where it asks nothin
 call whose outcome is unknown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 
@@ -55,6 +55,7 @@ class Guards:
         once: Once,
         *,
         run: int | None = None,
+        may_leave: Callable[[], None] = lambda: None,
         **details: Unpack[AttemptDetails],
     ) -> int:
         """``Attempts.begin``, unless the same call is held. Of several processes that claim it at once, one
@@ -71,6 +72,7 @@ class Guards:
         delete_expired_flows(self._store)
         with self._store.transaction() as transaction:
             self._refuse_held(transaction, request, fingerprints, once)
+            may_leave()
             [number] = insert(transaction, [row])
             return number
 

@@ -247,4 +247,10 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     ALTER TABLE calls ADD COLUMN placed_by TEXT;
     ALTER TABLE runs ADD COLUMN host TEXT;
     """,
+    """
+    -- What the keys of a call mean (1=confirmed,9=stop); NULL: those that asks names confirm. Events that
+    -- came before are of no such call.
+    ALTER TABLE calls ADD COLUMN key_names TEXT;
+    INSERT INTO seen_events (reader, event) SELECT 'stop keys', coalesce(max(id), 0) FROM events;
+    """,
 )

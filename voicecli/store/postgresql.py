@@ -273,6 +273,12 @@ class PostgresqlStore(Store):
         """What a statement for ``execute_alone`` SELECTs that is to wait for who has the store alone."""
         return f"pg_advisory_xact_lock_shared({self._lock_number})"
 
+    @property
+    def contacts_lock(self) -> str:
+        """What a transaction SELECTs first that looks how often people were called: one such transaction
+        comes after the other. Who has the store alone need not."""
+        return f"pg_advisory_xact_lock({_lock_number(self._target.schema, of=b'contacts')})"
+
     def take_event_numbers(self, transaction: Transaction, count: int) -> range:
         """Within a transaction: so many numbers of events, which nobody else gets."""
         update = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
@@ -291,6 +297,13 @@ class PostgresqlStore(Store):
         insertion = EventInsertion.of(events, self._target.schema)
         [result] = self.write_at_once([insertion[:2]], failure=failure, advice=advice)
         return insertion.recorded(result.rows)
+
+    def make_index(self, name: str, table: str, columns: str) -> None:
+        """Only the tables' owner may."""
+        there = "SELECT count(*) FROM pg_indexes WHERE schemaname = ? AND indexname = ?"
+        if not self.read_number(there, (self._target.schema, name)):
+            with self.transaction() as transaction:
+                transaction(f"CREATE INDEX IF NOT EXISTS {name} ON {self._schema}.{table} ({columns})")
 
     # -- its state -----------------------------------------------------------------------------------
 
@@ -366,6 +379,6 @@ def _result(cursor: psycopg.Cursor[tuple[Any, ...]]) -> StatementResult:
     return StatementResult(cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
 
-def _lock_number(schema: str) -> int:
-    """Of the lock that keeps others from writing: one for each schema of a database."""
-    return int.from_bytes(blake2b(schema.encode(), digest_size=8, person=b"voicecli").digest(), signed=True)
+def _lock_number(schema: str, *, of: bytes = b"voicecli") -> int:
+    """Of the lock that keeps others from writing, or ``of`` another: one for each schema of a database."""
+    return int.from_bytes(blake2b(schema.encode(), digest_size=8, person=of).digest(), signed=True)

@@ -224,6 +224,10 @@ STEPS: Final[dict[int, str]] = {
         sealed BYTEA
     )
     """,
+    12: """
+    ALTER TABLE calls ADD COLUMN key_names TEXT;
+    INSERT INTO seen_events (reader, event) SELECT 'stop keys', value FROM counters WHERE name = 'events'
+    """,
 }
 """What makes each version of the one before. Never change one that was released; they only add, see
 migrations.py."""
@@ -249,7 +253,7 @@ def statements(version: int, schema: str) -> list[str]:
     points, as SQLite does."""
     text = re.sub("--.*", "", STEPS[version])
     text = re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', text)
-    return re.sub(rf"\b(TABLE|INTO|ON) ({'|'.join(TABLES)})\b", rf"\1 {schema}.\2", text).split(";\n")
+    return re.sub(rf"\b(TABLE|INTO|ON|FROM) ({'|'.join(TABLES)})\b", rf"\1 {schema}.\2", text).split(";\n")
 
 
 # -- the team's key --------------------------------------------------------------------------------------

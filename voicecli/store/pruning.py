@@ -10,31 +10,36 @@ from voicecli.store.read_positions import last_event_number
 STEP = 500  # rows that are deleted in one commit, some milliseconds
 
 
-def count_older(store: Store, before: int) -> tuple[int, int]:
+def count_older(store: Store, before: int, *, calls_before: int | None = None) -> tuple[int, int]:
     """How many events and how many calls ``prune`` deletes that are older than that moment (microseconds
     since 1970)."""
     events_, calls = (
-        store.read_number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (before,))  # noqa: S608
-        for table, moment, free in _deleted(store)
+        store.read_number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (older,))  # noqa: S608
+        for table, moment, free, older in _deleted(store, before, calls_before)
     )
     return events_, calls
 
 
-def _deleted(store: Store) -> tuple[tuple[str, str, str], ...]:
-    """Tables, the column that says how old a row is, and which rows may go: by the events of a guarded call
-    it is told whether somebody took it."""
+def _deleted(store: Store, before: int, calls_before: int | None) -> tuple[tuple[str, str, str, int], ...]:
+    """Tables, the column that says how old a row is, which rows may go, and how old they must be: by the
+    events of a guarded call it is told whether somebody took it."""
     now = store.now()
     guarded = f"SELECT session FROM calls WHERE guarded > 0 AND guarded >= {now} AND session IS NOT NULL"  # noqa: S608
     return (
-        ("events", "received", f"session NOT IN ({guarded})"),
-        ("calls", "placed", f"guarded < {now}"),
+        ("events", "received", f"session NOT IN ({guarded})", before),
+        ("calls", "placed", f"guarded < {now}", before if calls_before is None else calls_before),
     )
 
 
 def prune(
-    store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
+    store: Store,
+    before: int,
+    *,
+    calls_before: int | None = None,
+    rest: Callable[[float], object] = time.sleep,
 ) -> Iterator[tuple[int, int]]:
-    """Delete and overwrite what is older, but no call that --once still guards, nor its events. Works in
+    """Delete and overwrite what is older (calls: than ``calls_before``, if it is given), but no call that
+    --once still guards, nor its events. Works in
     small steps, each on the disk when it gives how many events and how many calls it deleted; after each,
     ``rest`` gets the seconds that it took, so that others can write.
 
@@ -44,13 +49,13 @@ def prune(
     unsubscribed.update(store)
     attempt_outcomes.update_outcomes(store)
     store.overwrite_deleted()
-    for table, moment, free in _deleted(store):
+    for table, moment, free, older in _deleted(store, before, calls_before):
         free = f"{free} AND id <= {last}" if table == "events" else free
         which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
         oldest = f"SELECT id FROM {table} WHERE {which}"  # noqa: S608
         start = time.monotonic()
         delete = f"DELETE FROM {table} WHERE id IN ({oldest})"  # noqa: S608
-        for deleted in store.delete_in_steps(delete, (before,), STEP):
+        for deleted in store.delete_in_steps(delete, (older,), STEP):
             worked = time.monotonic() - start
             yield (deleted, 0) if table == "events" else (0, deleted)
             rest(worked)

@@ -15,11 +15,12 @@ def read_position(store: Store, reader: str) -> int:
     return store.read_number("SELECT coalesce(max(event), 0) FROM seen_events WHERE reader = ?", (reader,))
 
 
-def advance(store: Store, transaction: Transaction, reader: str, start: int, end: int) -> bool:
-    """Note, within a transaction, that the events up to ``end`` were processed; False, and nothing is noted,
-    where the reader is not at ``start`` any more: then what was read from there is not to be written."""
-    if read_position(store, reader) != start:
-        return False
-    put = "INSERT INTO seen_events VALUES (?, ?) ON CONFLICT (reader) DO UPDATE SET event = excluded.event"
-    transaction(put, (reader, end))
-    return True
+def advance(transaction: Transaction, reader: str, start: int, end: int) -> bool:
+    """Note, within a transaction, which may be ``concurrent``, that the events up to ``end`` were processed;
+    False, and nothing is noted, where the reader is not at ``start`` any more: then what was read from there
+    is not to be written."""
+    update = "UPDATE seen_events SET event = ? WHERE reader = ? AND event = ?"
+    if transaction(update, (end, reader, start)).changed:
+        return True
+    insert = "INSERT INTO seen_events VALUES (?, ?) ON CONFLICT (reader) DO NOTHING"
+    return start == 0 and transaction(insert, (reader, end)).changed > 0

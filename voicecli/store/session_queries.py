@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from heapq import merge
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from voicecli import interrupts
@@ -12,8 +13,8 @@ from voicecli.sessions.statistics import Statistics
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import attempt_of_session, attempts_where
 from voicecli.store.engine import Store
-from voicecli.store.event_queries import events_of_session, prefix_range, summaries_since
-from voicecli.store.paging import LAST, Place, read_pages
+from voicecli.store.event_queries import answers_of, events_of_session, prefix_range, summaries_since
+from voicecli.store.paging import LAST, PAGE, Place, read_pages
 from voicecli.voice_api.webhook_events import Received
 
 MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several
@@ -165,6 +166,8 @@ def statistics(store: Store, since: int) -> Statistics:
             several.add(kept.event.session_id)
     for session_id in several:  # it counts once, as it ended
         figures.add(Session.of(None, events_of_session(store, session_id, kind="VSS")))
+    for pressed in _with_keys(store, since):
+        figures.add_result(pressed)
     heard_of = store.read_number(
         "SELECT count(DISTINCT session) FROM events AS one"
         " WHERE received >= ? AND session != '' AND type IN ('VCA', 'VCS')"
@@ -180,3 +183,14 @@ def statistics(store: Store, since: int) -> Statistics:
     in_doubt = "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NULL"
     figures.in_doubt = store.read_number(in_doubt, (since,))
     return figures
+
+
+def _with_keys(store: Store, since: int) -> Iterator[Session]:
+    """The calls whose keys have a meaning and whose summaries came since then, without these."""
+    which = "WHERE asks > '' AND session IN (SELECT session FROM events WHERE received >= ? AND type = 'VSS')"
+    attempts = attempts_where(store, which, (since,))
+    for some in iter(lambda: list(islice(attempts, PAGE)), []):
+        interrupts.check()
+        asked = {attempt.session_id or "": attempt for attempt in some}
+        for session_id, found in groupby(answers_of(store, [*asked]), lambda one: one.event.session_id):
+            yield Session.of(asked.get(session_id), found)

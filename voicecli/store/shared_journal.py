@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, cast
 
 from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, StoreUnreachable, VoicecliError
@@ -41,7 +42,7 @@ class SharedJournal(Journal):
         self._worker = Worker(worker, user_at_host(), 0, is_alive=True, is_idle=False)
         self._epoch = 0
         self._sets_limit = resumes
-        self._seen = store.read_number("SELECT seen FROM workers WHERE id = ?", (worker,))
+        self._seen = self._seen_as_stored()
         self._chunks = OwnChunks(store, broadcast, self._take_chunk)
         self._looked = self._renewed = float("-inf")  # monotonic
         self._is_idle = False
@@ -193,8 +194,8 @@ class SharedJournal(Journal):
     def _renew(self, transaction: Transaction, *, is_idle: bool) -> None:
         """Who was ended by others before there was anything to do, since a list takes long to read, say,
         begins anew."""
-        update = "UPDATE workers SET lease_until = ?, idle = ? WHERE id = ? AND epoch = ?"
-        values = (workers.end_of_lease(self.store), is_idle, self._worker.id, self._epoch)
+        update = "UPDATE workers SET lease_until = ?, idle = ?, seen = ? WHERE id = ? AND epoch = ?"
+        values = (workers.end_of_lease(self.store), is_idle, self._seen, self._worker.id, self._epoch)
         if transaction(update, values).changed:
             return
         if self._chunks or self._epoch:
@@ -226,6 +227,7 @@ class SharedJournal(Journal):
         query = "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker = ?"
         for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker.id)):
             self._chunks.add(chunk)  # one of which the answer to its taking was lost, too
+        self._seen = min(self._seen, self._seen_as_stored())  # since that may have lowered it
 
     def hide(self, *, if_untouched: bool = False) -> bool:
         with self.store.transaction() as transaction:
@@ -250,8 +252,8 @@ class SharedJournal(Journal):
         self._came_early(stored_attempts.first_summary_of(self.store, self._accepted))
         self._read_again()
         with self.store.transaction(concurrent=True) as transaction:
-            lock = "SELECT 1 FROM workers WHERE id = ? AND epoch = ? FOR UPDATE"
-            if transaction(lock, (self._worker.id, self._epoch)).rows:
+            update = "UPDATE workers SET seen = ? WHERE id = ? AND epoch = ?"
+            if transaction(update, (self._seen, self._worker.id, self._epoch)).changed:
                 workers.end(self.store, transaction, self.broadcast.number, self._worker)
 
     # -- writing -------------------------------------------------------------------------------------
@@ -261,6 +263,10 @@ class SharedJournal(Journal):
         """The newest event whose reports were taken in for our own rows."""
         return self._seen
 
+    def _seen_as_stored(self) -> int:
+        """An earlier one, maybe: then events are read twice, should this process end."""
+        return self.store.read_number("SELECT seen FROM workers WHERE id = ?", (self._worker.id,))
+
     def write(
         self,
         changes: Iterable[tuple[BroadcastRow, BroadcastRow]],
@@ -269,9 +275,13 @@ class SharedJournal(Journal):
         new_attempts: Sequence[tuple[object, ...]] = (),
         answers: Iterable[stored_attempts.Answer] = (),
     ) -> Sequence[int]:
-        """As in Journal, all of it in one statement. Raises StoreBusy where others have made the calls that
-        were left."""
+        """As in Journal, all of it in one statement. Raises StoreBusy, too, where others have made the calls
+        that were left."""
         changes, answers = list(changes), list(answers)
+        seen = self._seen if seen is None else seen
+        if not (changes or new_attempts or answers or self._accepted):
+            self._seen = seen  # it is written with what comes next, or by ``attend``
+            return ()
         calls = 0 if self.calls_left is None else calls_in(changes)
         accepted = [session for _, _, session in answers if session]
         statement = WriteStatement(self._db.shared_lock)
@@ -282,12 +292,15 @@ class SharedJournal(Journal):
         statement.count_calls(self.broadcast.number, calls)
         # Of those that came while the last write took place, too: it did not see them.
         try:
-            [(numbers, first, _)] = self._execute(*statement.finished(self._accepted + accepted))
+            text, values = statement.finished(self._accepted + accepted)
+            is_checked = self.at_most is not None and new_attempts
+            check = partial(self._refuse_too_often, changes, answers) if is_checked else None
+            [(numbers, first, _)] = self._execute(text, values, check=check)
         except InUse:
             self._keep_answers(answers)
             raise
         self._accepted = accepted
-        self._seen = self._seen if seen is None else seen
+        self._seen = seen
         if self.calls_left is not None:
             self.calls_left -= calls
         self._came_early(first)
@@ -317,11 +330,21 @@ class SharedJournal(Journal):
             transaction(earlier, (first - 1, self._worker.id, first - 1))
         self._seen, self._first_summary = min(self._seen, first - 1), 0
 
-    def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    def _execute(
+        self, statement: str, values: Sequence[object], *, check: Callable[[], None] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """With a ``check`` of what others write, too, that is made before, and is still true when this takes
+        place."""
         if self._is_cut:
             raise StoreUnreachable("The connection to the database broke.")
         try:
-            return self._db.execute_alone(statement, values).rows
+            if check is None:
+                return self._db.execute_alone(statement, values).rows
+            with self._db.transaction(concurrent=True) as transaction:
+                # A statement sees what was there when it began: the lock has to be taken before.
+                transaction(f"SELECT {self._db.contacts_lock}")
+                check()
+                return transaction(statement, values).rows
         except StoreUnreachable:
             self._is_cut = True
             raise

@@ -19,15 +19,10 @@ class WriteStatement:
         self._checks: list[str] = []  # each is true, or nothing takes place
         self._numbers = "NULL"
 
-    def hold_worker(self, worker: int, epoch: int, seen: int | None) -> None:
-        """Only while this worker was not ended; ``seen`` is the newest event that it has processed, None
-        where that has not changed."""
-        if seen is None:
-            part = f"SELECT {self._lock} FROM workers WHERE id = ? AND epoch = ? FOR NO KEY UPDATE"  # noqa: S608
-            self._add("mine", part, worker, epoch)
-        else:
-            part = f"UPDATE workers SET seen = ? WHERE id = ? AND epoch = ? RETURNING {self._lock}"  # noqa: S608
-            self._add("mine", part, seen, worker, epoch)
+    def hold_worker(self, worker: int, epoch: int, seen: int) -> None:
+        """Only while this worker was not ended; ``seen`` is the newest event that it has processed."""
+        part = f"UPDATE workers SET seen = ? WHERE id = ? AND epoch = ? RETURNING {self._lock}"  # noqa: S608
+        self._add("mine", part, seen, worker, epoch)
         self._checks.append("(SELECT count(*) FROM mine) = 1")
 
     def change_rows(self, broadcast: int, changes: Sequence[tuple[BroadcastRow, BroadcastRow]]) -> None:

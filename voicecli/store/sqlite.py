@@ -229,6 +229,11 @@ class SqliteStore(Store):
             with self.transaction(failure=failure, advice=advice) as transaction:
                 return [transaction(_INSERT_EVENT + _COUNT_EVENT, event).rows[0] for event in events]
 
+    def make_index(self, name: str, table: str, columns: str) -> None:
+        if not self.read_number("SELECT count(*) FROM sqlite_master WHERE name = ?", (name,)):
+            with self.transaction() as transaction:
+                transaction(f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})")
+
     @contextmanager
     def _raising_its_own(self, failure: str, hint: str) -> Iterator[None]:
         """StoreFailed or StoreBusy in place of whatever SQLite raises inside."""

@@ -15,7 +15,7 @@ from voicecli import phone
 from voicecli.broadcast.lists.encodings import as_utf8
 from voicecli.broadcast.lists.json_lines import JsonLines
 from voicecli.broadcast.lists.lines import Lines, Place, empty_list, first_line
-from voicecli.broadcast.lists.separated import separated, unreadable_record
+from voicecli.broadcast.lists.separated import Separated, separated, unreadable_record
 from voicecli.broadcast.lists.sheet_cells import SheetCell
 from voicecli.errors import InvalidInput, quote
 from voicecli.spelling import nearest
@@ -77,6 +77,11 @@ class Recipients:
     def columns(self) -> tuple[str, ...]:
         """The names in the heading, or the keys of all objects; plain lines have ``phone``."""
         return tuple(self._format.columns)
+
+    @property
+    def delimiter(self) -> str | None:
+        """What stands between its values; None where nothing does."""
+        return self._format.delimiter if isinstance(self._format, Separated) else None
 
     def __iter__(self) -> Iterator[Record]:
         """Raises InvalidInput for a quote that is never closed."""

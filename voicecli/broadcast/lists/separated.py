@@ -38,7 +38,7 @@ class Separated:
     def __init__(self, delimiter: str, columns: tuple[str, ...], *, has_formulas: bool) -> None:
         """With formulas, values such as ="0042" are among those of the list: people write them so that Excel
         leaves them as they are."""
-        self._delimiter = delimiter
+        self.delimiter = delimiter
         self._has_formulas = has_formulas
         # Of a file of results that was written here, whose cells are guarded against spreadsheets.
         self._guarded = any(columns[: len(ours)] == ours for ours in (RESULT_COLUMNS, _FORMER_COLUMNS))
@@ -46,7 +46,7 @@ class Separated:
         self._width = len(columns)
 
     def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
-        records = _rows(lines, self._delimiter)
+        records = _rows(lines, self.delimiter)
         while True:
             try:
                 yield from self._fitted(records)

@@ -24,7 +24,7 @@ COMMANDS = {
     "list": "List the broadcasts, newest first.",
     "show": "Show the state and the figures of a broadcast.",
     "allow": "Allow calls again to people who had unsubscribed and now agree to be called.",
-    "results": "Show the result of each row of a broadcast, or write the results as a CSV file.",
+    "results": "Show the result of each row of a broadcast, or write the results to a file.",
 }
 """Each is a function in the module of its name, whose help begins so."""
 HELP = """Call everybody on a list, once each.

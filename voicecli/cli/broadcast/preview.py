@@ -21,11 +21,16 @@ from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.settings import Settings
 from voicecli.store.broadcasts import BroadcastRow
+from voicecli.store.contacts import LEFT_OUT_IN_SUM
 from voicecli.voice_api.callflow import spoken_texts
 
 MOST_WARNINGS = 3
 MOST_ZONES = 5  # in which people can't be called
-REASONS = {SKIPPED_BY_LIST: "on the do-not-call list", SKIPPED_UNSUBSCRIBED: "unsubscribed"}
+REASONS = {
+    SKIPPED_BY_LIST: "on the do-not-call list",
+    SKIPPED_UNSUBSCRIBED: "unsubscribed",
+    LEFT_OUT_IN_SUM: "called too often for now (resume calls them later)",
+}
 """Why people are not called, behind their number."""
 
 
@@ -112,6 +117,7 @@ def _data(prepared: Prepared, closed: Sequence[ClosedZones]) -> dict[str, object
             {"reason": reason, "people": people}
             for reason, people in prepared.reasons_to_skip().most_common()
         ],
+        "calledTooOften": prepared.too_often,
         "invalid": validated.invalid,
         "problems": [{"line": line, "problem": words} for line, words in validated.problems],
         "secondsOfSpeech": round(validated.seconds),

@@ -11,6 +11,7 @@ from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id, PaceOptions
+from voicecli.cli.options.call import AtMostOption
 from voicecli.cli.options.outcome import Timeout
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import flag
@@ -43,6 +44,7 @@ def resume(
         bool, flag("Also send the calls again that 8x8 refused.", "--retry-refused")
     ] = False,
     pace: PaceOptions,
+    at_most: AtMostOption = None,
     timeout: Timeout = None,
     access: AccessOptions,
     only_id: common.QuietFlag = False,  # noqa: ARG001
@@ -62,8 +64,9 @@ def resume(
     context = context_of(ctx)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
-    changes = {**asdict(pace), "timeout": timeout}
-    settings = context.settings(access.flags())
+    settings = context.settings({**access.flags(), "at_most": at_most})
+    limit = None if at_most is None else settings.get("at_most")
+    changes = {**asdict(pace), "at_most": limit, "timeout": timeout}
     settings.require(*CONNECTION)
     with (
         open_store(wiring.store_place(settings)) as store,

@@ -22,6 +22,8 @@ from voicecli.voice_api import timeouts
 EXAMPLES = """\
 voicecli broadcast send people.csv "{name}, see you at {time}." --dry-run
 voicecli broadcast send people.csv --file text.txt --not-between 21:00-08:00
+voicecli broadcast send people.csv "Will you come? 1: yes. 2: no. 9: no more calls." \\
+  --keys 1=yes,2=no,9=stop
 voicecli broadcast send people.csv "Will you come? Press 1." --confirm 1 \\
   --retry no-answer,busy --every 30m
 voicecli broadcast send people.csv "We are closed today" --rate 90/m --yes -q
@@ -76,8 +78,8 @@ def send(
     broadcast can go on with voicecli broadcast resume. A column with the name of an option, such as voice or
     repeat, sets that option for its row.
 
-    Exit code 0 means that 8x8 accepted all calls (with --wait, --confirm, --digits or --retry: that all were
-    completed), 7 that some were not, 9 that this list was sent before.
+    Exit code 0 means that 8x8 accepted all calls (with --wait, --digits or --retry: that all were
+    completed, with --confirm or --keys: confirmed), 7 that some were not, 9 that this list was sent before.
     """
     from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
     from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
@@ -101,9 +103,10 @@ def send(
     send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again, audience.all_faults)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     context = context_of(ctx)
-    settings = context.settings({"source": source, "voice_profile": spoken.voice, **access.flags()})
+    flags = {"source": source, "voice_profile": spoken.voice, "at_most": recipients.at_most}
+    settings = context.settings({**flags, **access.flags()})
     values = settings.require(*CONNECTION, "source", "voice_profile")
-    options = options._replace(source=values["source"])
+    options = options._replace(source=values["source"], at_most=settings.get("at_most"))
     if spoken.play is None and spoken.callflow is None:
         options = options._replace(voice=values["voice_profile"])
         wiring.warn_of_voice(context, values["voice_profile"])
@@ -125,10 +128,11 @@ def send(
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
         if prepared.validated.invalid and (dry_run or prepared.sent_before is None):
             preview.show_problems(context, prepared)
+        if not dry_run:
+            prepared.check()
         voices.refuse_unknown(context, settings, plan)
         if dry_run:
             return preview.dry_run(context, settings, prepared)
-        prepared.check()
         preview.confirm(context, settings, prepared, yes=yes)
         where = "" if people == "-" else str((context.folder / people).resolve())
         with prepared.start(content, file=where, receiver=receiver) as broadcast:
@@ -137,10 +141,12 @@ def send(
 
 def _refuse_without_effect(outcomes: OutcomeOptions, retries: RetryOptions, access: AccessOptions) -> None:
     """An option that is silently ignored would be a lie. Raises InvalidInput."""
-    from voicecli.calling.script import refuse_without
+    from voicecli.calling.script import refuse_conflicts, refuse_without
 
+    if outcomes.keys is not None:
+        refuse_conflicts("--keys", {"--confirm": outcomes.confirm})
     if retries.retry is None:
         refuse_without("--retry", given(retries))
         if not outcomes.waits:
             timeout = {"--timeout": outcomes.timeout} if outcomes.timeout else {}
-            refuse_without("--wait, --confirm, --digits or --retry", {**given(access), **timeout})
+            refuse_without("--wait, --keys, --digits or --retry", {**given(access), **timeout})

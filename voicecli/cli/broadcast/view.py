@@ -143,6 +143,8 @@ class BroadcastView:
         return f"To go on: {self._program} broadcast resume {self._id}"
 
     def _code(self, counts: Counts, *, waits: bool) -> ExitCode:
+        if counts.too_often and counts.skipped == counts.total:
+            return ExitCode.PLACED_BEFORE
         fine = not (counts.left or counts.refused or counts.unknown)
         if waits and fine:
             completed = counts.outcomes[Outcome.COMPLETED]
@@ -169,6 +171,9 @@ def commands(
         some = counted(counts.without_outcome, "outcome")
         outcomes = f"Wait for {some} more; reports that came while no listener ran are lost"
         yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
+    if counts.too_often and not running and not counts.left:
+        later = f"Call the {counts.too_often:,} whom --at-most left out, once they may be called"
+        yield f"{command} resume {of}{again}", f"{later}{piped}"
     if counts.unknown and not running:
         doubt = "Also call people for whom it is unknown whether they were called"
         yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"

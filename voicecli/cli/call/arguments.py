@@ -49,6 +49,8 @@ class Arguments(NamedTuple):
             speed=spoken.speed,
             spell_digits=spoken.spell_digits,
             confirm=outcome.confirm,
+            keys=outcome.keys,
+            accept=outcome.accept,
             digits=outcome.digits,
             hash_ends=outcome.hash_ends,
             thanks=outcome.thanks,
@@ -63,17 +65,19 @@ def refuse_what_has_no_effect(
     outcome, call = asked.outcome, asked.call
     if call.dry_run and output.quiet:
         raise InvalidInput("--dry-run has no session id that --quiet could print.")
-    if alert.until_confirmed and outcome.confirm is None:
-        raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
-    if outcome.confirm is None:
-        refuse_without("--confirm", given(alert))
+    if alert.until_confirmed and not outcome.wants_key:
+        raise InvalidInput("--until-confirmed needs --confirm or --keys, with the keys that confirm.")
+    if not outcome.wants_key:
+        refuse_without("--confirm or --keys", given(alert))
+    elif not asked.script().confirming():
+        refuse_without("a name other than stop", given(alert))
     if outcome.vca_elsewhere:
-        refuse_conflicts("--vca-elsewhere", {"--confirm": outcome.confirm, "--digits": outcome.digits})
+        refuse_conflicts("--vca-elsewhere", asked.script().questions())
     if call.within is not None and not call.once:
         refuse_without("--once", ["--within"])
     if not outcome.waits:
         timeout = {} if outcome.timeout is None else {"--timeout": outcome.timeout}
-        refuse_without("--wait, --confirm or --digits", {**timeout, **given(access)})
+        refuse_without("--wait, --confirm, --keys or --digits", {**timeout, **given(access)})
     access.public_access()  # some of its options exclude each other
 
 
@@ -160,8 +164,8 @@ def _refuse_conflicts(asked: Arguments, script: Script) -> None:
     """An option that is silently ignored would be a lie."""
     message = {"MESSAGE": asked.message}
     if asked.spoken.callflow is not None:
-        question = {"--confirm": asked.outcome.confirm, "--digits": asked.outcome.digits}
-        refuse_conflicts("--callflow", {**message, **given(replace(asked.spoken, callflow=None)), **question})
+        spoken = given(replace(asked.spoken, callflow=None))
+        refuse_conflicts("--callflow", {**message, **spoken, **script.questions()})
     elif script.play is not None:
         refuse_conflicts("--play", {**message, "--file": asked.spoken.file})
     elif asked.spoken.file is not None:

@@ -30,6 +30,8 @@ voicecli call +33199001234 +33199005678 "We are closed today"
 echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
 voicecli call +33199001234 +33199005678 "The oven is hot. Press 1." \\
   --confirm 1 --until-confirmed
+voicecli call +33199001234 "At 9? 1: yes. 2: another day. 9: no more calls" \\
+  --keys 1=confirmed,2=reschedule,9=stop
 voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash"
 """
 DEFAULT_WITHIN = timedelta(minutes=10)
@@ -62,10 +64,10 @@ def call(
 ) -> ExitCode:
     """Place a call that says a message, plays a file or runs a callflow.
 
-    Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
-    --digits the command waits for the outcome, and its exit code says which it is (voicecli help exit-codes).
-    "Completed" means that a person or a mailbox answered; only a pressed key (--confirm) proves that it was a
-    person.
+    Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm,
+    --keys or --digits the command waits for the outcome, and its exit code says which it is (voicecli help
+    exit-codes).
+    "Completed" means that a person or a mailbox answered; only a pressed key proves that it was a person.
 
     8x8 reports outcomes by webhook: to a voicecli listen on this machine, or on any that shares the store, or
     else to this command, which then needs public access as voicecli listen does.
@@ -77,9 +79,15 @@ def call(
     asked = arguments.Arguments(words or (), message, spoken, outcome, call_options, recipients)
     script = asked.script()
     arguments.refuse_what_has_no_effect(asked, alert, access, output)
-    flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
+    flags = {
+        "source": call_options.source,
+        "voice_profile": spoken.voice,
+        "at_most": recipients.at_most,
+        **access.flags(),
+    }
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
+    at_most = wiring.at_most(settings)
     asks = any(map(questions.has_question, requests))
     if outcome.vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
@@ -101,6 +109,7 @@ def call(
         wiring.store_place(settings),
         once=_once(call_options) if call_options.once else None,
         call_unsubscribed=recipients.call_unsubscribed,
+        at_most=at_most,
         plan=partial(
             wiring.listening_plan,
             context,
@@ -125,7 +134,7 @@ def call(
 
     ended = caller.wait(
         requests,
-        confirming=script.confirming(),
+        keys=script.key_names(),
         until_confirmed=alert.until_confirmed,
         tell_anyway=alert.tell_anyway,
         digits=script.captures,

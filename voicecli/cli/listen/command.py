@@ -133,12 +133,13 @@ def _plan(
         force=access.force,
         no_auth=access.no_auth,
     )
+    delete_old = partial(retention.prune_in_background, at_most=wiring.at_most(settings))
     plan = replace(
         plan,
         forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
-        delete_old=None if keep is None else partial(retention.prune_in_background, plan.store, keep),
+        delete_old=None if keep is None else partial(delete_old, plan.store, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
     return replace(plan, replier=choose_vca_replier(context, settings, plan, replies.reply))
@@ -180,7 +181,12 @@ def _call_placer(settings: Settings, plan: "ListenerPlan", watch: "EventDisplay"
 
         dotenv_rules.refuse_calls_of_others(settings, has_tunnel=plan.tunnel is not None)
         notices = Notices(warn=lambda text: watch.tell(f"Warning: {text}"))
-        return Caller(wiring.account(settings), wiring.store_place(settings), notices=notices)
+        return Caller(
+            wiring.account(settings),
+            wiring.store_place(settings),
+            at_most=wiring.at_most(settings),
+            notices=notices,
+        )
 
     return MakeCallRoute(
         caller,

@@ -53,6 +53,18 @@ class CallOptions:
     dry_run: Annotated[bool, flag("Show the request without sending it.")] = False
 
 
+AtMostOption = Annotated[
+    str | None,
+    option(
+        "N/TIME",
+        "Call nobody more often than this, by all calls in the store but those that reached nobody: 1/24h, "
+        "2/7d; none for no limit. Default: VOICECLI_AT_MOST.",
+        "--at-most",
+        panel="Recipients",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class RecipientOptions:
     """Which numbers may be called."""
@@ -63,4 +75,5 @@ class RecipientOptions:
     any_number: Annotated[
         bool, flag("Call numbers even if their range is unknown here, as long as their length is right.")
     ] = False
+    at_most: AtMostOption = None
     region: Annotated[str | None, option("CC", "The country of national numbers, such as FR.")] = None

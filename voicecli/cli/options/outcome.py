@@ -25,6 +25,18 @@ class OutcomeOptions:
         str | None,
         option("KEYS", "Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if it is pressed."),
     ] = None
+    keys: Annotated[
+        str | None,
+        option(
+            "KEY=NAME",
+            "Ask for a key with a meaning, such as 1=yes,2=no,9=stop, and wait. Who presses stop is not "
+            "called again.",
+        ),
+    ] = None
+    accept: Annotated[
+        str | None,
+        option("NAMES", "With --keys: the answers for exit code 0. Default: every name but stop."),
+    ] = None
     digits: Annotated[
         str | None,
         option("N-M", "Ask for a code of N to M digits, such as 4-6, and wait; call -q prints it."),
@@ -42,18 +54,24 @@ class OutcomeOptions:
 
     @property
     def waits(self) -> bool:
-        return self.wait or self.confirm is not None or self.digits is not None
+        return self.wait or self.wants_key or self.digits is not None
+
+    @property
+    def wants_key(self) -> bool:
+        """Whether a key is asked for."""
+        return self.confirm is not None or self.keys is not None
 
 
 @dataclass(frozen=True, slots=True)
 class AlertOptions:
-    """What goes with ``confirm``."""
+    """What goes with ``confirm`` and ``keys``."""
 
     PANEL: ClassVar[str] = "Outcome"
 
     until_confirmed: Annotated[
-        bool, flag("With --confirm: call one number after the other, until somebody confirms.")
+        bool, flag("With --confirm or --keys: call one number after the other, until somebody confirms.")
     ] = False
     tell_anyway: Annotated[
-        bool, flag("With --confirm: call even if no key could arrive, without the question; exit code 16.")
+        bool,
+        flag("With --confirm or --keys: call even if no key could arrive, but ask nothing; exit code 16."),
     ] = False

@@ -32,6 +32,7 @@ CALLS = Kind(
             "guarded",
             "client_action_id",
             "asks",
+            "key_names",
             "broadcast",
         ),
         *("line", "valid_until", "answer_until", "run", "placed_by", *_OUTCOME, "sealed"),
