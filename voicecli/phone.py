@@ -65,8 +65,8 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
         if digits.startswith("00"):
             raise InvalidInput(
                 f"{quote(shown)} begins with 00 in place of a +.",
-                hint=f"Write {with_plus if _is_valid(with_plus) else '+'}, or name the country where it is "
-                "dialled so: --region FR.",
+                hint=f"Write {with_plus if _is_valid(with_plus) else '+'}, or where it is dialled so: "
+                "--region FR.",
             )
         raise InvalidInput(
             f"{quote(shown)} has no + and country code.",

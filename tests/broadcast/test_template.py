@@ -5,7 +5,7 @@ from string import Formatter
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from voicecli.broadcast.template import Template, other_placeholders
+from voicecli.broadcast.template import CallflowTemplate, Template, other_placeholders
 from voicecli.errors import InvalidInput
 
 COLUMNS = ("phone", "name", " Time ")
@@ -53,6 +53,49 @@ def test_a_placeholder_that_is_no_column_is_refused_with_the_nearest() -> None:
         Template("a secret for {naem}").bind(COLUMNS)
     assert "'phone', 'name', ' Time '" in caught.value.hint
     assert "secret" not in caught.value.message + caught.value.hint
+
+
+CODES = ("phone", "name", "code", "Pin:spelled", "pin")
+BEN = ("+33199005678", "Ben", "AB-12", "not a pin", "4711")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Code {code:spelled}", "Code A, B, 1, 2;"),
+        ("{ Code : Spelled }. Bye", "A, B, 1, 2; Bye"),
+        ("{code:spelled}, {name}", "A, B, 1, 2; Ben"),
+        ("Is it {code:spelled}?", "Is it A, B, 1, 2?"),
+        ("{name}{code:spelled}{pin:spelled}{name}", "Ben A, B, 1, 2; 4, 7, 1, 1; Ben"),
+        ("No.{code:spelled}min 100% {code}", "No. A, B, 1, 2; min 100% AB-12"),
+        ("{Pin:spelled}", "not a pin"),  # a column named exactly so
+    ],
+)
+def test_a_code_is_spelled_out(text: str, said: str) -> None:
+    assert Template(text).bind(CODES)(BEN) == said
+
+
+def test_a_code_is_spelled_out_in_a_callflow() -> None:
+    document = {"callflow": [{"action": "say", "params": {"text": "Code {code:spelled}."}}]}
+    template = CallflowTemplate(document)
+    assert template.names == ("code:spelled",)
+    assert "Code A, B, 1, 2;" in str(template.bind(CODES)(BEN))
+
+
+def test_a_value_with_nothing_to_spell_out_is_refused_without_showing_it() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Template("{code:spelled}").bind(CODES)(("", "", "-/-", "", ""))
+    assert caught.value.message == "code has no letter or digit to spell out."
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("code:spell", "To spell it out: {code:spelled}."), ("cod:spelled", "columns are: 'phone'")],
+)
+def test_a_spelled_placeholder_that_is_no_column_is_refused(name: str, hint: str) -> None:
+    with pytest.raises(InvalidInput, match="no column") as caught:
+        Template(f"{{{name}}}").bind(CODES)
+    assert hint in caught.value.hint
 
 
 def test_placeholders_of_other_programs_are_found() -> None:

@@ -56,6 +56,13 @@ async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox, 
     assert [a["params"]["repetition"] for a in request["callflow"] if a["action"] == "say"] == [3, 3, 3, 1]
 
 
+async def test_codes_are_spelled_out_where_it_is_asked_for(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    body = {"messageId": "make-call-3", "customerPhone": NUMBER, "message": "AB12", "spellDigits": True}
+    assert (await route(sandbox, tmp_path)(body))[0] == 200
+    [request] = sandbox.requested("make-call-3")
+    assert request["callflow"][1]["params"]["text"] == "A, B, 1, 2;"
+
+
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
@@ -68,6 +75,7 @@ async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox, 
         ({"customerPhone": NUMBER, "message": "hi", "repetition": 0}, 422, "from 1 to 10"),
         ({"customerPhone": NUMBER, "message": "hi", "repetition": True}, 422, "from 1 to 10"),
         ({"customerPhone": NUMBER, "message": "hi", "anyNumber": "yes"}, 422, "true or false"),
+        ({"customerPhone": NUMBER, "message": "1", "spellDigits": 1}, 422, "spellDigits must be true"),
         ({"customerPhone": "+18615550123", "message": "hi"}, 422, "in no range"),
         ({"customerPhone": "+33199001014", "message": "hi"}, 502, "caller ID"),
         ({"customerPhone": "+33199005020", "message": "hi"}, 504, "may have been placed"),

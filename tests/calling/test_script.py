@@ -110,7 +110,7 @@ def test_a_text_is_checked_alone(text: str, words: str) -> None:
 def test_a_text_that_is_spelled_out_is_counted_so() -> None:
     digits = "1" * 2_000
     SAYS.check_text(digits)
-    with pytest.raises(InvalidInput, match="3,999 characters with its digits spelled out"):
+    with pytest.raises(InvalidInput, match="5,999 characters with its codes spelled out"):
         replace(SAYS, spell_digits=True).check_text(digits)
 
 

@@ -89,7 +89,7 @@ def test_names_and_values_are_offered(tab: Tab, tmp_path: Path, line: str, offer
 
 
 def test_each_shell_gets_what_its_script_reads(tab: Tab) -> None:
-    name, text = "--spell-digits", "Say numbers digit by digit, 123456 as 1 2 3 4 5 6."
+    name, text = "--spell-digits", "Say codes character by character, AB12 as A, B, 1, 2."
     assert tab("voicecli call --spell", "fish") == [f"{name}\t{text}"]
     assert tab("voicecli call --spell", "powershell") == [f"{name}:::{text}"]
     assert tab("voicecli call --spell", "zsh") == [f"""_arguments '*: :(("{name}":"{text}"))'"""]

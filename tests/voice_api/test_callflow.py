@@ -51,18 +51,12 @@ def test_a_question_leaves_nothing_to_8x8s_defaults_which_differ_between_its_pag
     assert 0 < params["digitTimeout"] < params["overallTimeout"]
 
 
-@pytest.mark.parametrize(
-    ("text", "spoken"),
-    [
-        ("code 123456", "code 1 2 3 4 5 6"),
-        ("at 10:30", "at 1 0:3 0"),
-        ("7 apples", "7 apples"),
-        ("A1B2", "A1B2"),
-    ],
-)
-def test_digits_are_spelled_one_by_one(text: str, spoken: str) -> None:
-    request = voice_message(TO, text, source=SOURCE, spell_digits=True)
-    assert request.callflow[1]["params"]["text"] == spoken  # type: ignore[index]
+def test_codes_are_spelled_out_in_the_thanks_too() -> None:
+    capture = Capture(success_message="Thank you, AB12.")
+    request = voice_message(TO, "Press 1, code 1234", source=SOURCE, spell_digits=True, capture=capture)
+    params = request.callflow[1]["params"]
+    assert params["promptMessage"] == "Press 1, code 1, 2, 3, 4;"  # type: ignore[index]
+    assert params["successMessage"] == "Thank you, A, B, 1, 2;"  # type: ignore[index]
 
 
 def test_a_request_carries_its_ids_and_its_time_of_validity() -> None:
@@ -87,6 +81,7 @@ def test_each_request_without_an_id_gets_its_own() -> None:
         (" \t\n", "nothing to say: 3 characters"),
         ("\x1b\x07", "nothing to say: 2 characters"),
         ("\u200b\u202e", "nothing to say: 2 characters"),
+        ("🎉 … — !", "nothing to say: 7 characters, and no letter or digit"),
         ("x" * 3001, "has 3,001 characters; 8x8 takes at most 3,000"),
         ("a\0b", "can't be sent"),
         ("a\ud800b", "can't be sent"),
@@ -99,7 +94,7 @@ def test_a_text_that_cannot_be_said_is_refused_with_the_count(text: str, complai
 
 def test_three_thousand_characters_are_taken_and_spelling_counts() -> None:
     voice_message(TO, "1" * 3000, source=SOURCE)
-    with pytest.raises(InvalidInput, match="5,999 characters with its digits spelled out"):
+    with pytest.raises(InvalidInput, match="8,999 characters with its codes spelled out"):
         voice_message(TO, "1" * 3000, source=SOURCE, spell_digits=True)
 
 

@@ -9,14 +9,15 @@ from voicecli.account import DEFAULT_VOICE
 from voicecli.broadcast.amounts import for_voice
 from voicecli.broadcast.cells import COLUMNS, apply_cells, option_of_column
 from voicecli.broadcast.lists.phone_column import find_phone_column
-from voicecli.broadcast.lists.recipients import Recipients, Record, column
+from voicecli.broadcast.lists.recipients import Recipients, Record
 from voicecli.broadcast.lists.sheet_cells import CellKind
-from voicecli.broadcast.template import CallflowTemplate, Template
+from voicecli.broadcast.template import CallflowTemplate, Template, placeholder
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
 from voicecli.voice_api.callflow_rules import split_at_question
+from voicecli.voice_api.spelled_out import spell_out
 
 CALLFLOW_OPTIONS = ("valid-for", "from")  # options that are left for a column to decide
 MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
@@ -57,7 +58,8 @@ class Plan:
             if to_column is None:
                 error.hint += " Say which one has the numbers, with --to-column."
             raise
-        self._placeholder_columns = [column(columns, name) for name in names]
+        self._placeholders = [placeholder(columns, name) for name in names]
+        self._placeholder_columns = [place.column for place in self._placeholders]
         used = {self._phone_column, *self._placeholder_columns}
         others = {index: name for index, name in enumerate(columns) if index not in used}
         self._region_column = _column_of(others, "region")
@@ -119,6 +121,30 @@ class Plan:
             return 0.0
         script.check_text(text)
         return script.seconds(text)
+
+    def texts(self, record: Record) -> list[str]:
+        """What this record hears, with what the list says is spelled out. Raises InvalidInput."""
+        script, text = self._script_and_text(record)
+        if self._render_callflow is not None:
+            document = self._render_callflow(record.values)
+            actions = document.get("callflow") if isinstance(document, dict) else document
+            return list(spoken_texts(actions if isinstance(actions, list) else ()))
+        return [part for part in (text, script.thanks) if part]
+
+    def spelled_out(self, record: Record) -> dict[str, str]:
+        """The codes that this record hears spelled out, and how. Raises InvalidInput."""
+        script, _ = self._script_and_text(record)
+        found = {
+            record.values[place.column]: place.value(record.values)
+            for place in self._placeholders
+            if place.is_spelled
+        }
+        if script.spell_digits:
+            from voicecli.voice_api.plain_codes import find_codes
+
+            codes = (code[0] for text in self.texts(record) for code in find_codes(text))
+            found |= {code: spell_out(code) for code in codes}
+        return found
 
     def request(self, row: BroadcastRow, request_id: str) -> CallRequest:
         """The request for a row whose record is valid. Raises InvalidInput."""

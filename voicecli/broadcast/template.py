@@ -1,18 +1,50 @@
-"""Texts with placeholders: the names of columns in braces."""
+"""Texts with placeholders: the names of columns in braces, with ``:spelled`` for a code."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from typing import NamedTuple
 
 from voicecli.broadcast.lists.recipients import column
 from voicecli.errors import InvalidInput
+from voicecli.voice_api.spelled_out import blank_before, pause_after, spell_out
 
 _BRACES = re.compile(r"(\{\{|\}\})|\{([^{}]+)\}|[{}]")
+_SPELLED = re.compile(r"(.*\S)\s*:\s*spelled", re.IGNORECASE | re.DOTALL)
+
+
+class Placeholder(NamedTuple):
+    """What it stands for: the value of a column, by its number from 0 and its name, perhaps spelled out."""
+
+    column: int
+    name: str
+    is_spelled: bool
+
+    def value(self, values: Sequence[str]) -> str:
+        """For one person. Raises InvalidInput where there is nothing to spell out."""
+        value = values[self.column]
+        if self.is_spelled and not (value := spell_out(value)):
+            raise InvalidInput(f"{self.name} has no letter or digit to spell out.")
+        return value
+
+
+def placeholder(columns: Sequence[str], name: str) -> Placeholder:
+    """What a placeholder's name means among these columns: ``code:spelled`` is the column ``code``, spelled
+    out, unless a column is named exactly so. Raises InvalidInput."""
+    spelled = None if name in columns else _SPELLED.fullmatch(name)
+    try:
+        index = column(columns, spelled[1] if spelled else name)
+    except InvalidInput as error:
+        known, colon, _ = name.rpartition(":")
+        if colon and known in columns and not spelled:
+            error.hint += f" To spell it out: {{{known}:spelled}}."
+        raise
+    return Placeholder(index, columns[index], spelled is not None)
 
 
 class Template:
     """``Hello {name}``; ``{{`` and ``}}`` are braces in the text. ``names`` are those of the placeholders,
-    each once. Raises InvalidInput for a brace that belongs to nothing.
+    each once, as they are written. Raises InvalidInput for a brace that belongs to nothing.
 
     No error has the text in it: it may be a secret.
     """
@@ -40,11 +72,22 @@ class Template:
 
     def bind(self, columns: Sequence[str]) -> Callable[[Sequence[str]], str]:
         """What makes the text for a person out of the values of these columns. Raises InvalidInput for a
-        placeholder that is no column."""
-        places = [column(columns, name) for name in self._names]
+        placeholder that is no column; what it gives raises it for a value that can't be spelled out."""
+        places = [placeholder(columns, name) for name in self._names]
         if not places:
             return lambda values: self._texts[0]
-        form, pick = "%s".join(text.replace("%", "%%") for text in self._texts), itemgetter(*places)
+        texts = list(self._texts)
+        for index, place in enumerate(places):
+            if place.is_spelled:
+                before, after = texts[index : index + 2]
+                last = index == len(places) - 1
+                blank = blank_before(before or ("x" if index else ""))  # another value stands there
+                pause, end = pause_after(after or ("" if last else "x"))
+                texts[index : index + 2] = before + blank, pause + after[end:]
+        form = "%s".join(text.replace("%", "%%") for text in texts)
+        if any(place.is_spelled for place in places):
+            return lambda values: form % tuple([place.value(values) for place in places])
+        pick = itemgetter(*(place.column for place in places))
         return lambda values: form % pick(values)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import inf
@@ -58,6 +58,11 @@ class ValidatedList:
     def __len__(self) -> int:
         """How many are called."""
         return len(self._lines)
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """Those of the rows that are called, in their order."""
+        return self._lines
 
     @property
     def skipped_numbers(self) -> int:

@@ -82,6 +82,7 @@ class MakeCallRoute:
             source=self._source(),
             repeat=repetition,
             voice_profile=self._voice_profile,
+            spell_digits=_flag(body, "spellDigits"),
             message_id=message_id,
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 TOPICS = (
     "calls",
     "lists",
+    "texts",
     "results",
     "alerts",
     "listening",

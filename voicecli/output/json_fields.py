@@ -32,7 +32,9 @@ DOCUMENTS: Mapping[str, str] = {
     "broadcast send --dry-run": "calls total shard sentBefore skipped skippedReasons.reason "
     "skippedReasons.people calledTooOften invalid problems.line problems.problem secondsOfSpeech rate "
     "seconds outsideHours outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people "
-    "outsideHoursZones.until optionColumns first.line first.destination first.message",
+    "outsideHoursZones.until optionColumns speechProblems.rows speechProblems.lines "
+    "speechProblems.problems first.line first.destination first.message first.spelledOut.code "
+    "first.spelledOut.spoken",
     "broadcast send: record broadcast": "record broadcastId",
     "broadcast send: record row": f"record {_ROW}",
     "broadcast send: record summary": f"record broadcastId {_COUNTS} commands exitCode",

@@ -12,6 +12,7 @@ from voicecli.errors import InvalidInput, quote
 from voicecli.json_values import OBJECT
 from voicecli.phone import caller_id
 from voicecli.voice_api.callflow_rules import Action, Problem, meant_name, parse_valid_until, problems
+from voicecli.voice_api.speech_problems import has_words
 
 DEFAULT_VALIDITY = timedelta(hours=1)
 MAX_VALIDITY = timedelta(days=365)
@@ -59,6 +60,12 @@ def call_request(
     there is no such time. Raises InvalidInput with the first rule that is broken.
     """
     _refuse_problems(problems(callflow), callflow)
+    actions = tuple(cast("Sequence[Action]", callflow))
+    if not all(map(has_words, spoken_texts(actions))):
+        raise InvalidInput(
+            "A text of the callflow has nothing to say: no letter or digit.",
+            hint="Emoji, punctuation and invisible characters are not spoken.",
+        )
     if message_id is None:
         message_id = str(uuid.uuid4())
     elif not message_id.strip() or not message_id.isprintable() or len(message_id) > 128:
@@ -67,7 +74,7 @@ def call_request(
         raise InvalidInput("The time of validity must be more than nothing and at most a year.")
     now = now or datetime.now(UTC)
     return CallRequest(
-        callflow=tuple(cast("Sequence[Action]", callflow)),
+        callflow=actions,
         client_request_id=message_id,
         client_action_id=f"{message_id}_{now.astimezone(UTC):%Y%m%d_%H%M%S}",
         valid_until=None if valid_for is None else now + valid_for,

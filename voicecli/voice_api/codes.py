@@ -65,7 +65,10 @@ STATUS_CODES: dict[int, Meaning] = {
         "the call's time of validity has passed",
         "Give it more with --valid-for, and check this machine's clock.",
     ),
-    -1016: Meaning("the text has special characters that 8x8 can't take", "Take them out of the message."),
+    -1016: Meaning(
+        "the text has special characters that 8x8 can't take",
+        "Take emoji, markup, & < > and invisible characters out of the message: --dry-run names them.",
+    ),
     -1017: Meaning("8x8 does not take the destination for a phone number", "Check the number's digits."),
     -1018: Meaning("a scenario stands beside other actions", "A scenario must be the only action."),
     -1019: Meaning("scenarioName is empty", _SCENARIO),

@@ -1,8 +1,7 @@
 """Callflows made of what is to be said, played and asked."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from voicecli import phone
@@ -19,11 +18,10 @@ from voicecli.voice_api.callflow_rules import (
     audio_url_problem,
     has_unspeakable,
 )
+from voicecli.voice_api.speech_problems import has_words
+from voicecli.voice_api.spelled_out import spell_codes
 
 MAX_REPEAT = 10  # our own limit for a message, as the users of the example project know it
-
-
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)(?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +81,10 @@ def voice_message(
     """A call that says ``text`` ``repeat`` times (1 to 10; to ``capture`` digits, 1 to 3) and hangs up. A
     call that captures digits ends with the question: the reply to its VCA webhook hangs up.
 
-    ``to`` and ``source`` are E.164 numbers, ``speed`` is a factor from 0.5 to 2, ``spell_digits`` reads
-    123456 as "1 2 3 4 5 6". The text may have 3,000 characters; what else ``call_request`` takes holds here,
-    too. Limits are those of 8x8's page "Send Callflow". Raises InvalidInput.
+    ``to`` and ``source`` are E.164 numbers, ``speed`` is a factor from 0.5 to 2, ``spell_digits`` spells out
+    what is plainly a code, in the capture's success message, too: AB12 as "A, B, 1, 2;". The text may have
+    3,000 characters; what else ``call_request`` takes holds here, too. Limits are those of 8x8's page "Send
+    Callflow". Raises InvalidInput.
     """
     text = speakable_text(text, spell_digits=spell_digits)
     if not MIN_SPEED <= speed <= MAX_SPEED:
@@ -98,6 +97,9 @@ def voice_message(
     if capture is None:
         actions = [*_repeated("say", {"text": text, **params}, repeat), HANGUP]
     else:  # 8x8's page on sayAndCapture: with a hangup right after it, the digits are ignored
+        if spell_digits and capture.success_message is not None:
+            thanks = speakable_text(capture.success_message, spell_digits=True)
+            capture = replace(capture, success_message=thanks)
         actions = [capture.action({"promptMessage": text, **params}, repeat)]
     flow = [make_call(caller_id(source), _destination(to)), *actions]
     return call_request(flow, message_id=message_id, valid_for=valid_for)
@@ -144,27 +146,25 @@ def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Ac
 
 def speakable_text(text: str, *, spell_digits: bool = False) -> str:
     """The text as it is said. Raises InvalidInput for one that can't be, without showing it."""
-    if spell_digits:
-        text = _BETWEEN_DIGITS.sub(" ", text)
-    if len(text) > MAX_TEXT or has_unspeakable(text) or not _has_words(text):
-        raise _text_complaint(text, spelled=spell_digits)
-    return text
+    spoken = spell_codes(text) if spell_digits else text
+    if len(spoken) > MAX_TEXT or has_unspeakable(text) or not has_words(text):
+        raise _text_complaint(spoken, is_spelled=spoken != text)
+    return spoken
 
 
-def _has_words(text: str) -> bool:
-    return any(c.isprintable() and not c.isspace() for c in text)
-
-
-def _text_complaint(text: str, *, spelled: bool) -> InvalidInput:
+def _text_complaint(text: str, *, is_spelled: bool) -> InvalidInput:
     from voicecli.plurals import counted
 
     count = counted(len(text), "character")
     if not text:
         return InvalidInput(f"The message is empty ({count}).", hint="Give a text to say.")
-    if not _has_words(text):
-        return InvalidInput(f"The message has nothing to say: {count}, all blank or control characters.")
+    if not has_words(text):
+        return InvalidInput(
+            f"The message has nothing to say: {count}, and no letter or digit among them.",
+            hint="Emoji, punctuation and invisible characters are not spoken.",
+        )
     if len(text) > MAX_TEXT:
-        spelled_out = " with its digits spelled out" if spelled else ""
+        spelled_out = " with its codes spelled out" if is_spelled else ""
         return InvalidInput(
             f"The message has {count}{spelled_out}; 8x8 takes at most {MAX_TEXT:,}.", hint="Shorten it."
         )

@@ -126,7 +126,7 @@ def _is_english(locale: str) -> bool:
     return locale.startswith("EN-")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Unknown:
     code: str
 
@@ -134,7 +134,7 @@ class _Unknown:
         return Shown(self.code, CellKind.FORMAT)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _General:
     before: str
     after: str
@@ -154,7 +154,7 @@ class _General:
         return _plain(f"{self.before}{text}{self.after}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Scientific:
     """Excel gives this format to long numbers that it finds in texts, which may have lost digits before."""
 
@@ -189,7 +189,7 @@ def _number_format(section: Sequence[_Token], code: str) -> _Format:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Number:
     """``placeholders`` are those for whole digits, of which ``least`` are written anyhow."""
 
@@ -229,13 +229,13 @@ class _Number:
         return Shown(_plain("".join(written)), CellKind.NUMBER if has_marks else None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _DateOfRegion:
     def show(self, value: int | float, epoch: datetime) -> Shown:
         return _too_large_for_date(value) or Shown("", CellKind.REGION)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Date:
     template: str
     code: str

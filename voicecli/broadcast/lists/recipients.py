@@ -3,6 +3,7 @@ line."""
 
 import codecs
 import csv
+import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,7 +126,8 @@ class Recipients:
         for record in self._records(lines, places):
             digest.update(orjson.dumps(record.values))
             yield record
-        digest.update(orjson.dumps(self.columns))  # of objects, they are known by now
+        # Those of objects are known by now; their names may have halves of characters.
+        digest.update(json.dumps(self.columns).encode())
         self._index = _Index(*places, digest.digest())
 
     def _records(self, lines: Lines, index: "_Places | None" = None) -> Iterator[Record]:

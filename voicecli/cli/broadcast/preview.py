@@ -1,7 +1,7 @@
 """Shows a validated list, and asks for consent, before the first call."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from voicecli import durations, interrupts
 from voicecli.broadcast.begin import RESPONSE_TIME, ClosedZones, Prepared
 from voicecli.broadcast.eligibility import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.options import Content
+from voicecli.broadcast.speech import SpeechProblems, find_speech_problems
 from voicecli.broadcast.template import other_placeholders
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
@@ -79,6 +80,7 @@ def _ask(context: Context, prepared: Prepared, question: str) -> None:
             f"{question} There is no terminal to answer on.", hint="Give --yes, or look first: --dry-run."
         )
     context.output.progress("")
+    _speech_problems(context, prepared)
     context.output.explain(_facts(prepared, prepared.closed_zones()))
     with interrupts.waiting():
         is_agreed = typer.confirm(question, err=True)
@@ -93,16 +95,25 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     if prepared.sent_before is not None:
         before = prepared.sent_before.details["broadcastId"]
         context.output.warning(f"This list was sent before, as broadcast {before}: --again sends it again.")
+    speech = _speech_problems(context, prepared)
     closed = prepared.closed_zones()
     lines = [_head(settings, prepared), *_facts(prepared, closed)]
     if not is_fine:
         advice = [(validated.advice, "bold")] if validated.advice else []
         lines[:0] = [*advice, ("Nobody would be called without --skip-invalid. With it:", "bold")]
-    context.output.report(lines, with_former_names("preview", _data(prepared, closed)))
+    context.output.report(lines, with_former_names("preview", _data(prepared, closed, speech)))
     return ExitCode.DONE if is_fine else ExitCode.USAGE
 
 
-def _data(prepared: Prepared, closed: Sequence[ClosedZones]) -> dict[str, object]:
+def _speech_problems(context: Context, prepared: Prepared) -> SpeechProblems:
+    """What no voice reads well, told as a warning."""
+    found = find_speech_problems(prepared.plan, prepared.validated)
+    if found.rows:
+        context.output.warning(found.in_words())
+    return found
+
+
+def _data(prepared: Prepared, closed: Sequence[ClosedZones], speech: SpeechProblems) -> dict[str, object]:
     """The plan, for programs."""
     validated, options, shard = prepared.validated, prepared.options, prepared.send_options.shard
     until = min((zones.until for zones in closed if zones.until), default=None)
@@ -130,10 +141,18 @@ def _data(prepared: Prepared, closed: Sequence[ClosedZones]) -> dict[str, object
             for zones in closed
         ],
         "optionColumns": list(prepared.plan.option_columns),
+        "speechProblems": speech._asdict(),
     }
     if (first := prepared.first) is not None:
         text = " ".join(_texts(prepared, first))
-        data["first"] = {"line": first.line, "destination": first.destination, "message": text or None}
+        data["first"] = {
+            "line": first.line,
+            "destination": first.destination,
+            "message": text or None,
+            "spelledOut": [
+                {"code": code, "spoken": spoken} for code, spoken in _spelled_out(prepared, first).items()
+            ],
+        }
     return data
 
 
@@ -167,6 +186,8 @@ def _facts(prepared: Prepared, closed: Sequence[ClosedZones]) -> Iterator[Line]:
     texts = _texts(prepared, first)
     what = f"hears: {' '.join(texts)}" if texts else "hears a file"
     yield f"The first of them, {first.destination}, {what}", ""
+    if codes := _spelled_out(prepared, first):
+        yield f"Spelled out: {'; '.join(f'{code} → {spoken}' for code, spoken in codes.items())}", ""
 
 
 def _option_columns(prepared: Prepared) -> str:
@@ -176,6 +197,10 @@ def _option_columns(prepared: Prepared) -> str:
 def _texts(prepared: Prepared, row: BroadcastRow) -> Sequence[str]:
     """What that person hears, as it is spoken; nothing where a file is played."""
     return spoken_texts(prepared.plan.request(row, "dry-run").callflow)
+
+
+def _spelled_out(prepared: Prepared, row: BroadcastRow) -> Mapping[str, str]:
+    return prepared.plan.spelled_out(prepared.plan.recipients.at(row.line))
 
 
 def _pace(prepared: Prepared, *, is_closed: bool) -> Iterator[Line]:

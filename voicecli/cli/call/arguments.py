@@ -105,6 +105,15 @@ def requests(context: Context, settings: Settings, asked: Arguments) -> list[Cal
     return made
 
 
+def warn_of_speech(context: Context, requests: Sequence[CallRequest]) -> None:
+    """Warn of what a voice can't speak well, without showing the text around it."""
+    from voicecli.voice_api import speech_problems as speech
+
+    texts = dict.fromkeys(text for request in requests for text in callflow.spoken_texts(request.callflow))
+    if problems := dict.fromkeys(problem for text in texts for problem in speech.speech_problems(text)):
+        context.output.warning(f"The text has {speech.in_words(problems)}. {speech.ADVICE}")
+
+
 def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
     if len(asked.words) > 1:
         _refuse_time(word)

@@ -94,6 +94,7 @@ def call(
     if call_options.dry_run:
         from voicecli.voice_api.operations.calls import send_callflow
 
+        arguments.warn_of_speech(context, requests)
         for request in requests:
             context.show(
                 settings,

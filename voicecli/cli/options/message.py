@@ -31,7 +31,7 @@ class MessageOptions:
             parser=real(MIN_SPEED, MAX_SPEED),
         ),
     ] = None
-    spell_digits: Annotated[bool, flag('Say numbers digit by digit: 123456 as "1 2 3 4 5 6".')] = False
+    spell_digits: Annotated[bool, flag("Say codes character by character: AB12 as A, B, 1, 2.")] = False
     file: Annotated[str | None, option("FILE", "Read the message from this file.")] = None
     play: Annotated[str | None, option("URL", "Play this mp3 or wav file (5 MB at most) instead.")] = None
     callflow: Annotated[
