@@ -121,7 +121,7 @@ def _no_number(shown: str, cleaned: str) -> InvalidInput:
     if re.fullmatch(r"\d+([.,]\d+)?E\+?\d+", cleaned, re.ASCII | re.IGNORECASE):
         return InvalidInput(
             f"{quote(shown)} is a number that Excel shortened: digits are lost.",
-            hint="In Excel, format the column as text, and enter the numbers anew.",
+            hint="Format the column as text, and enter the numbers anew.",
         )
     inside = [f"+{found[2]}" for found in _IN_TEXT.finditer(cleaned) if found[1]]
     if len(inside) == 1 and _is_valid(inside[0]):

@@ -165,7 +165,7 @@ def validate(
 
 def _advice(error: InvalidInput, plan: Plan, record: Record) -> str:
     """The part of its hint that holds for a list: the rest is about a single call."""
-    if "--any-number" in error.hint or "Excel" in error.hint:
+    if "--any-number" in error.hint or "the column" in error.hint or "Excel" in error.hint:
         return error.hint
     if "begins with 00" in error.message:
         return "Write + in place of 00, or name the country where they are dialled so: --region FR."

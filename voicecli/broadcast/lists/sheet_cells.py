@@ -17,7 +17,7 @@ class CellKind(StrEnum):
     FORMAT = "format"  # can't be read, or has no text for this value
 
 
-_AS_TEXT = "In Excel, format the column as text, and enter the numbers anew."
+_AS_TEXT = "Format the column as text, and enter the numbers anew."
 _OTHER_FORMAT = (
     "In Excel, give the column a format in digits such as 0.00, dd.mm.yyyy or hh:mm, or make it text."
 )
