@@ -26,11 +26,17 @@ from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
 from voicecli import manual
+from voicecli.calling.endings import ending_of
+from voicecli.calling.results import Result
 from voicecli.cli import app
-from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.exit_codes import ExitCode, result_code
 from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
 from voicecli.sandbox.numbers import NUMBERS
+from voicecli.sessions.attempt import Attempt, AttemptState
+from voicecli.sessions.key_names import KeyNames
+from voicecli.sessions.pending import PendingCall
 from voicecli.settings import SETTINGS
+from voicecli.voice_api.webhook_events import Event, Received
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -45,6 +51,7 @@ PEOPLE = "phone,name,time\n+33199001234,Anna,ten\n+33199005678,Ben,half past ten
 MESSAGE = "Hello {name}, we are open again."
 ANSWERS = {  # part of what a block prints, by what is in it
     "webhooks list": "VSS   ",
+    "call +33199007203": "+33199007203: reschedule with 2; completed",
     "until-confirmed": "+33199007103: confirmed with 1; completed",
     "--spell-digits --repeat 2 --confirm": "+33199007103: confirmed with 1; completed",
     "try again in an hour": "try again in an hour",
@@ -300,6 +307,29 @@ def test_the_tables_are_the_programs_own() -> None:
             assert text in row
     for number in NUMBERS:
         assert f"| {number.digits} | {number.what} |\n" in manual.page("trying")
+
+
+def test_results_and_exit_codes_are_those_of_the_table() -> None:
+    text = manual.page("answers")
+    found = re.search("With `--keys (\\S+) --accept (\\S+)`:", text)
+    assert found is not None
+    keys = KeyNames.parse(*found.groups())
+    rows = re.findall(r"^\| ([\w, ]+) \| (\w+) \| (\d+) \|$", text, re.MULTILINE)
+    assert len(rows) == 10
+    for pressed, result, code in rows:
+        digits = [pressed[0]] if pressed[0].isdigit() else []
+        digits += re.findall(r"(?:and|then) (\d)", pressed)
+        attempt = Attempt(
+            1, 0, AttemptState.ACCEPTED, "s", "m", "", "", asks=keys.asks, key_names=keys.as_text()
+        )
+        call = PendingCall(attempt)
+        for number, key in enumerate(digits):
+            fields = {"sessionId": "s", "callStatus": "ACTION_COMPLETED", "eventId": f"e-{number}"}
+            vca = Event("VCA", {**fields, "eventData": key, "timestamp": f"2026-11-28T04:00:0{number}Z"})
+            call.observe(Received(number, number, vca, b""))
+        call.observe(Received(9, 9, Event("VSS", {"sessionId": "s", "sessionStatus": "COMPLETED"}), b""))
+        ended = Result(ending_of(call), "", {})
+        assert (call.result or "none", result_code(ended)) == (result, int(code)), pressed
 
 
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:

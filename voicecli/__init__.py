@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from voicecli.listener.service import ListenerService as ListenerService
     from voicecli.phone import PhoneNumber as PhoneNumber
+    from voicecli.sessions.key_names import KeyNames as KeyNames
     from voicecli.store.engine import Store as Store
     from voicecli.store.guards import Once as Once
     from voicecli.store.location import StorePlace as StorePlace
@@ -97,6 +98,7 @@ _NAMES = {
     "listener.routes": "Answered Replier Route",
     "listener.service": "ListenerPlan ListenerService",
     "phone": "PhoneNumber",
+    "sessions.key_names": "KeyNames",
     "store.guards": "Once",
     "store.location": "StorePlace",
     "store.opening": "open_store",

@@ -18,6 +18,7 @@ from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.report_recording import record_reports_if_idle
+from voicecli.broadcast.retention import count_old
 from voicecli.broadcast.shared_pace import SharedPace
 from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreBusy, StoreUnreachable
 from voicecli.sessions.attempt import AttemptState
@@ -27,6 +28,7 @@ from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.engine import StatementResult
 from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.read_positions import last_event_number
 
 ROWS = 150
@@ -299,3 +301,23 @@ def test_a_write_that_took_place_is_not_undone_since_reports_can_not_be_read_aga
     assert world.journal.seen == newest
     world.journal.attend(is_idle=False)
     assert world.journal.seen == newest - 1
+
+
+# -- what is old -------------------------------------------------------------------------------------
+
+
+def test_who_slept_as_it_planned_can_not_go_on_once_that_is_deleted(world: TeamWorld) -> None:
+    world.forget_leases()
+    with open_store(world.place) as other:
+        broadcasts.delete_unplanned(other)
+    with pytest.raises(InUse, match="others have deleted broadcast"):
+        plan(world)
+    assert not world.store.read_number("SELECT count(*) FROM broadcast_rows")
+
+
+def test_to_count_what_is_old_changes_nothing(world: TeamWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(world)
+    assert count_old(world.store, world.store.now()).broadcasts == 0, "it is worked on"
+    world.journal.close()
+    monkeypatch.delattr(workers, "begin")
+    assert count_old(world.store, world.store.now()).broadcasts == 1

@@ -47,6 +47,8 @@ def test_digits_are_captured() -> None:
 def test_the_keys_that_confirm_are_those_that_were_named() -> None:
     assert replace(SAYS, confirm="1, #").confirming() == {"1", "#"}
     assert SAYS.confirming() == frozenset()
+    with pytest.raises(InvalidInput, match="have names"):
+        replace(SAYS, keys="1=yes,9=stop").confirming()
 
 
 def test_a_number_that_was_checked_is_not_checked_again() -> None:
@@ -72,6 +74,12 @@ def test_a_number_that_was_checked_is_not_checked_again() -> None:
         (replace(SAYS, thanks="Thank you"), "--thanks has no effect"),
         (replace(SAYS, confirm="1", thanks=""), "successMessage: must be a text and not empty"),
         (replace(SAYS, confirm="12"), "--confirm takes keys"),
+        (replace(PLAYS, keys="1=yes"), "--keys can't be given"),
+        (replace(SAYS, keys="1=yes", digits="4"), "--digits can't be given together with --keys"),
+        (replace(SAYS, keys="1=yes", confirm="1"), "--keys can't be given together with --confirm"),
+        (replace(SAYS, keys="1=yes", hash_ends=True), "--hash can't be given together with --keys"),
+        (replace(SAYS, accept="yes"), "--accept has no effect"),
+        (replace(SAYS, keys="1"), "--keys takes keys with names"),
         (replace(SAYS, digits="6-4"), "--digits takes a number of digits"),
         (replace(SAYS, confirm="1", repeat=4), "from 1 to 3 times"),
         (replace(SAYS, repeat=0), "from 1 to 10"),

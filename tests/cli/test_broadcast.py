@@ -241,7 +241,12 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
     figures = done.json
     assert (figures["calls"], figures["seconds"], figures["rate"]) == (90, 45.0, 2.0)
     assert figures["secondsOfSpeech"] == 90 * 300 * 3 / 2 / 15
-    assert figures["first"] == {"line": 2, "destination": "+33199002000", "message": " ".join(["x" * 300])}
+    assert figures["first"] == {
+        "line": 2,
+        "destination": "+33199002000",
+        "message": "x" * 300,
+        "spelledOut": [],
+    }
     done = broadcast("people", MESSAGE, "--rate", "2", "--dry-run")
     assert done.out.startswith(
         "Would call 90 people from +33199000000 through the sandbox.\nThat takes 45 s at 2/s."

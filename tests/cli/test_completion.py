@@ -57,7 +57,7 @@ def tab(run: Program) -> Tab:
     [
         ("voicecli ", [*app.COMMANDS]),
         ("voicecli ca", ["call"]),
-        ("voicecli broadcast re", ["resume", "results"]),
+        ("voicecli broadcast re", ["resume", "report", "results"]),
         ("voicecli broadcast people.csv --ret", ["--retry"]),
         ("voicecli broadcast peop", []),  # the shell offers files
         ("voicecli call --rep", ["--repeat"]),

@@ -83,6 +83,7 @@ def test_broadcasts(run: Program, sandbox: RunningSandbox, people: str) -> None:
         done = run("broadcast", command, *([] if command == "list" else [of]), "--json")
         check(f"broadcast {command}", next(documents(done.out)))
     check("broadcast results -o", run("broadcast", "results", of, "-o", "out.csv", "--json").json)
+    check("broadcast report", run("broadcast", "report", of, "-o", "a.html", "--json").json)
     check("broadcast allow", run("broadcast", "allow", NUMBER, "--json").json)
 
 

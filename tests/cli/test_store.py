@@ -1,5 +1,6 @@
 """``voicecli store``, and what ``doctor`` and ``prune`` do with the store of a team."""
 
+import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -45,6 +46,16 @@ def test_migrate_says_what_it_did(run: Program, empty: StorePlace) -> None:
     for command in (("store", "migrate"), ("sessions",)):
         refused = run(*command, env={**env, **other_key})
         assert (refused.code, refused.err.partition("\n")[0]) == (3, "Error: The team's key is another one.")
+
+
+def test_the_hint_to_migrate_can_be_copied(run: Program, empty: StorePlace) -> None:
+    settings = environment(empty)
+    url = settings.pop("VOICECLI_STORE")
+    refused = run("sessions", "--store", url, env=settings)
+    hint = refused.err.partition("Hint: ")[2]
+    assert "makes it, once for a team." in hint
+    program, *arguments = shlex.split(hint.partition(" makes it")[0])
+    assert (program, run(*arguments, env=settings).code) == ("voicecli", 0)
 
 
 def test_of_machines_that_migrate_at_once_one_does(empty: StorePlace) -> None:

@@ -12,7 +12,7 @@ from voicecli.listener import team_claim
 from voicecli.listener.instances import InstanceRecord
 from voicecli.listener.registration import Registration
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
-from voicecli.store import listeners
+from voicecli.store import listeners, postgresql_leases
 from voicecli.store.listeners import TeamListener
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
@@ -224,3 +224,18 @@ def test_one_that_lives_here_is_not_waited_for(world: Team, monkeypatch: pytest.
         other.take(["VSS"], OURS, token="another")
     assert not any("was killed" in text for text in world.told)
     record.close()
+
+
+def test_who_has_slept_while_it_waited_changes_nothing(world: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By then others may be changing the webhooks."""
+    dead, late = world.listener("VSS"), world.machine()
+    world.kill(dead)
+
+    def sleep(_seconds: float) -> None:
+        later = [one + postgresql_leases.SECONDS for one in postgresql_leases._clocks()]
+        monkeypatch.setattr(postgresql_leases, "_clocks", lambda: later)
+
+    monkeypatch.setattr(late._claim, "_pause", sleep)
+    with pytest.raises(InUse, match="took too long"):
+        late.take(["VSS"], OTHER, token=TOKEN)
+    assert world.urls == {"VSS": ours("VSS")}

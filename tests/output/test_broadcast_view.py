@@ -61,6 +61,9 @@ def test_what_is_rare_is_shown_where_it_happens() -> None:
         ("0 in flight · 0 accepted · 0 refused · 0 unknown · 2 skipped · 1 retrying", ""),
         ("quiet hours until 08:00 (Europe/Paris)", "yellow"),
     ]
+    assert progress_line(replace(counts, waiting="Others call those who are left")).endswith(
+        "; others call those who are left"
+    )
 
 
 def test_errors_are_grouped_and_the_rare_ones_are_others() -> None:

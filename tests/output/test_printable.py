@@ -17,6 +17,7 @@ SCRIPTS = [
     "❤\ufe0f 👍🏽",
     "+33••••1234 … → ✓",
     "e" + ACUTE * MAX_MARKS,
+    "👩\u200d🚀 می\u200cخواهم क्\u200dष",
 ]
 
 
@@ -36,6 +37,12 @@ def test_marks_beyond_what_a_letter_can_have_are_escaped() -> None:
 def test_letters_without_a_shape_are_escaped() -> None:
     for letter in "\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u200b\u00ad\u2060\U000e0041":
         assert printable(f"a{letter}b") == f"a{json.dumps(letter)[1:-1]}b"
+
+
+def test_joiners_that_join_nothing_are_escaped_and_hide_no_marks() -> None:
+    for text in ("a\u200db", "é\u200d", "\u200cé", "é\u200d\u200dé", "ab\u200cé"):
+        assert printable(text) == text.replace("\u200d", "\\u200d").replace("\u200c", "\\u200c")
+    assert printable("a" + (ACUTE + "\u200d") * 100 + ACUTE).count(ACUTE) == MAX_MARKS
 
 
 def test_a_row_in_a_pipe_has_none_of_them_either() -> None:

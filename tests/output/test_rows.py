@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from conftest import wait_until
+from contrast import luminance
 from rich.console import Console
 from screen import screen
 
@@ -27,15 +28,6 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def console(colours: str | None = "256") -> Console:
     return Console(file=io.StringIO(), force_terminal=True, color_system=colours, width=80)
-
-
-def luminance(red: int, green: int, blue: int) -> float:
-    """WCAG 2's relative luminance."""
-    parts = [
-        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
-        for c in (v / 255 for v in (red, green, blue))
-    ]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
 def test_a_sessions_colour_can_be_read_in_light_and_dark_themes() -> None:

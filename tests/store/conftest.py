@@ -22,6 +22,7 @@ OF_EACH_ENGINE = (
         "test_attempts",
         "test_guards",
         "test_history",
+        "test_reports",
         "test_stop_keys",
         "test_unsubscribed",
     ),

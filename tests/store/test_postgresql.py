@@ -25,6 +25,7 @@ from voicecli.errors import (
     PlacedBefore,
     StoreFailed,
     StoreUnreachable,
+    VoicecliError,
     is_store_unreachable,
 )
 from voicecli.store import postgresql, postgresql_clock, postgresql_leases, postgresql_schema, runs
@@ -34,7 +35,7 @@ from voicecli.store.event_recording import Recorded, record_events
 from voicecli.store.guards import Guards
 from voicecli.store.location import StorePlace
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.opening import open_store
+from voicecli.store.opening import examine_database, migrate_store, open_store
 from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.postgresql_migrating import Migrated, migrate
 from voicecli.store.postgresql_sql import for_many, translate
@@ -223,12 +224,26 @@ def test_a_schema_of_another_program_is_left_alone(place: StorePlace) -> None:
     ],
 )
 def test_no_error_tells_the_password(tmp_path: Path, url: str) -> None:
-    error: BaseException | None = error_of(StorePlace(tmp_path, url, KEY))
+    assert "s3cret" not in told_with_its_causes(error_of(StorePlace(tmp_path, url, KEY)))
+
+
+@pytest.mark.parametrize("use", [open_store, migrate_store, examine_database])
+def test_no_error_tells_a_password_that_the_server_repeats(
+    postgresql: SharedServer, tmp_path: Path, use: Callable[[StorePlace], object]
+) -> None:
+    url = postgresql.url("s3cret").replace("postgres@", "postgres:s3cret@")
+    with pytest.raises(VoicecliError, match="it has the password in it") as raised:
+        use(StorePlace(tmp_path, url, KEY))
+    assert 'database "s3cret" does not exist' not in told_with_its_causes(raised.value)
+
+
+def told_with_its_causes(error: BaseException | None) -> str:
+    """All that a traceback shows."""
     told = []
     while error is not None:
         told += [str(error), *map(str, error.args), getattr(error, "hint", "")]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    assert "s3cret" not in "".join(told)
+    return "".join(told)
 
 
 def test_who_can_t_reach_it_learns_that_and_soon(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 been written counts as unknown. Nothing is placed twice."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,10 +12,14 @@ from conftest import NUMBER, Finished, RunningSandbox, voicecli
 from machines import Machine
 
 from voicecli.account import DEFAULT_VOICE, Account
+from voicecli.broadcast import resume
+from voicecli.broadcast.begin import plan_broadcast
 from voicecli.calling.caller import Caller
 from voicecli.calling.make_call import MakeCallRoute
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
+from voicecli.store import hang_guard
 from voicecli.store.postgresql import PostgresqlStore
+from voicecli.voice_api.client import Client
 
 Machines = Callable[[str], Machine]
 BUSY = "+33199000486"
@@ -73,6 +79,49 @@ def test_a_call_that_was_placed_is_told_whatever_happens_to_its_record(
     assert done.code == 0
     assert "will not know the session of this call" in done.err
     assert len(own_sandbox.sandbox.requested) == 2
+
+
+def test_a_call_does_not_wait_for_a_server_that_stands_still(
+    machines: Machines, own_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does whose machine is paused: connections stay, and nothing is answered."""
+    monkeypatch.setattr(hang_guard, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(hang_guard, "PATIENCE", 0.1)
+    machine, request = machines("a"), Client.send
+    standing = ExitStack()
+
+    def stop_and_send(*arguments: Any, **options: Any) -> Any:
+        standing.enter_context(machine.standing_still())
+        return request(*arguments, **options)
+
+    monkeypatch.setattr(Client, "send", stop_and_send)
+    with standing:
+        done = call(machine, NUMBER, "Hello", "-q")
+    assert done.code == 0
+    [warning] = done.err.splitlines()
+    assert "will not know the session of this call" in warning
+    assert "connection" in warning
+    assert len(own_sandbox.sandbox.requested) == 1
+
+
+@pytest.mark.parametrize("command", ["join", "resume"])
+def test_a_broadcast_whose_database_goes_before_anybody_is_called_is_refused(
+    machines: Machines, own_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    machine = machines("a")
+    Path("people.csv").write_text(f"phone\n{NUMBER}\n{BUSY}\n")
+    begun = voicecli("broadcast", "people.csv", "Hello", "--yes", "-q", "--max-calls", "1", env=machine.env)
+    assert begun.code == 7, begun
+
+    def cut_and_plan(*arguments: Any) -> object:
+        machine.cut_off()
+        return plan_broadcast(*arguments)
+
+    monkeypatch.setattr(resume, "plan_broadcast", cut_and_plan)
+    done = voicecli("broadcast", command, begun.out.strip(), env=machine.env)
+    assert (done.code, done.out) == (3, "")
+    assert "Nobody was called." in done.err
+    assert len(own_sandbox.sandbox.requested) == 1
 
 
 async def test_who_asks_a_listener_for_a_call_is_refused_unless_all_may_be_called(

@@ -4,7 +4,7 @@ lose their answers: nobody is called twice, and nobody left out."""
 import base64
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from subprocess import Popen
@@ -14,7 +14,7 @@ import pytest
 from broadcast_machine import SILENT, JournalRow, Machine, kill, loses_its_answer, numbers
 from conftest import DEADLINE, RunningSandbox, wait_until
 from cutting_proxy import cutting
-from postgresql_server import SOCKET, Server, find_programs, running
+from postgresql_server import SOCKET, Server
 from shared_postgresql import KEY
 from soak import FULL, share_of
 
@@ -27,15 +27,6 @@ WORKERS = 3
 ROWS = 2_000 if FULL else 400
 DISASTERS = share_of(300)  # kills of workers, and stops of the server
 CUT = 0.02  # of what goes to the server or comes from there
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """One of this module's own, which it may stop."""
-    if find_programs() is None:
-        pytest.skip("there is no PostgreSQL server")
-    with running() as server:
-        yield server
 
 
 class TeamMachine(Machine):
@@ -104,11 +95,11 @@ class Team:
 @pytest.mark.long
 @pytest.mark.parametrize("cut", [0.0, CUT], ids=["whole connections", "cut connections"])
 def test_whatever_fails_nobody_is_called_twice_and_nobody_left_out(
-    server: Server, tmp_path: Path, cut: float
+    own_server: Server, tmp_path: Path, cut: float
 ) -> None:
     done = lists = 0
     while done < DISASTERS // 2:
-        done += disturbed(server, tmp_path / str(lists), DISASTERS // 2 - done, cut=cut, seed=lists)
+        done += disturbed(own_server, tmp_path / str(lists), DISASTERS // 2 - done, cut=cut, seed=lists)
         lists += 1
 
 

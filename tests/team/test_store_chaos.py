@@ -4,7 +4,7 @@ once, connections that are cut while commits are under way, a pool between. Noth
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import cycle
@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from cutting_proxy import cutting
-from postgresql_server import SOCKET, Bouncer, Server, find_programs, pooling, running as server_running
+from postgresql_server import SOCKET, Server, pooling
 from soak import FULL
 from store_machines import StoreMachine, running
 
@@ -29,15 +29,6 @@ ROLES = ("recorder", "recorder", "caller", "caller", "caller", "outcomes", "foll
 KEY = b"k" * 32
 KILLS = 400 if FULL else 10
 Told = dict[str, list[list[Any]]]
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Server]:
-    """A server of this module's own, which it may stop."""
-    if find_programs() is None or not Bouncer.is_there():
-        pytest.skip("there is no PostgreSQL server, or no PgBouncer")
-    with server_running() as server:
-        yield server
 
 
 def machines(places: Sequence[StorePlace], folder: Path, seed: int) -> list[StoreMachine]:
@@ -131,25 +122,25 @@ def test_with_sqlite_nothing_that_was_told_is_lost_when_machines_are_killed(tmp_
 
 @pytest.mark.parametrize("network", ["a server that stops", "cut connections", "a pool"])
 def test_with_postgresql_nothing_that_was_told_is_lost(
-    tmp_path: Path, postgresql: Server, network: str
+    tmp_path: Path, own_server: Server, network: str
 ) -> None:
     seed = sum(network.encode())
     dice = random.Random(seed)
     with ExitStack() as stack:
-        folder = postgresql.folder
-        stranger = Stranger(postgresql)
+        folder = own_server.folder
+        stranger = Stranger(own_server)
         stack.callback(stranger.close)
-        disasters: list[Callable[[], object]] = [partial(restart, postgresql, stranger)]
+        disasters: list[Callable[[], object]] = [partial(restart, own_server, stranger)]
         match network:
             case "a pool":
-                folder = stack.enter_context(pooling(postgresql)).folder
+                folder = stack.enter_context(pooling(own_server)).folder
             case "cut connections":
                 folder = stack.enter_context(cutting(folder / SOCKET, share=0.02, seed=seed))
-        name = postgresql.create_database()
-        direct = StorePlace(tmp_path / "home", postgresql.url(name), KEY)
+        name = own_server.create_database()
+        direct = StorePlace(tmp_path / "home", own_server.url(name), KEY)
         migrate(direct)
         places = [
-            StorePlace(tmp_path / f"home-{number}", postgresql.url(name, folder), KEY)
+            StorePlace(tmp_path / f"home-{number}", own_server.url(name, folder), KEY)
             for number in range(len(ROLES))
         ]
         ours = machines(places, tmp_path, seed=seed)

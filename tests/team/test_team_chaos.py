@@ -5,7 +5,6 @@ import csv
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from broadcast_machine import LIMITED, SILENT, numbers
 from conftest import DEADLINE
 from cutting_proxy import cutting
 from killed_team import TeamWorld, WatchedDelivery, watched_sandbox
-from postgresql_server import SOCKET, Bouncer, Server, find_programs, pooling, running as server_running
+from postgresql_server import SOCKET, Server, pooling
 from soak import FULL
 
 from voicecli.listener import server as listener_server
@@ -27,24 +26,15 @@ KILLS_OF_A_LIST = 15
 LONGEST = 1.5  # seconds between two kills
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Server]:
-    """A server of this module's own, which it may stop."""
-    if find_programs() is None or not Bouncer.is_there():
-        pytest.skip("there is no PostgreSQL server, or no PgBouncer")
-    with server_running() as server:
-        yield server
-
-
 @pytest.mark.long
 def test_nobody_is_called_twice_or_left_out_whoever_of_a_team_is_killed(
-    tmp_path: Path, postgresql: Server
+    tmp_path: Path, own_server: Server
 ) -> None:
     lists = -(-KILLS // KILLS_OF_A_LIST)
     for seed in range(lists):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        work(folder, postgresql, seed=seed, kills=min(KILLS_OF_A_LIST, KILLS - seed * KILLS_OF_A_LIST))
+        work(folder, own_server, seed=seed, kills=min(KILLS_OF_A_LIST, KILLS - seed * KILLS_OF_A_LIST))
 
 
 def work(folder: Path, server: Server, *, seed: int, kills: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import DEADLINE, RunningSandbox, voicecli
 from machines import Machine
-from postgresql_server import Server, find_programs, running
+from postgresql_server import Server
 from running_listener import listening, registering
 from shared_postgresql import KEY
 from soak import share_of
@@ -30,14 +30,6 @@ SEEDS = random.Random()
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    if find_programs() is None:
-        pytest.skip("there is no PostgreSQL server")
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
 def own_sandbox() -> Iterator[RunningSandbox]:
     with RunningSandbox(time_scale=10, seed=1) as started:
         yield started
@@ -46,11 +38,11 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 @pytest.mark.soak
 @pytest.mark.process
 def test_calls_that_are_waited_for_end_as_they_ended_whatever_the_server_does(
-    server: Server, own_sandbox: RunningSandbox, tmp_path: Path
+    own_server: Server, own_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     seed = SEEDS.randrange(2**32)
     dice = random.Random(seed)
-    team = StorePlace(tmp_path, server.url(server.create_database()), KEY)
+    team = StorePlace(tmp_path, own_server.url(own_server.create_database()), KEY)
     migrate(team)
     cables = Path(tempfile.mkdtemp(prefix="vc-"))
     machines = []
@@ -69,9 +61,9 @@ def test_calls_that_are_waited_for_end_as_they_ended_whatever_the_server_does(
             caller.start()
         for _ in range(RESTARTS):
             time.sleep(dice.uniform(0.3, 2.0))
-            server.stop("immediate")
+            own_server.stop("immediate")
             time.sleep(dice.uniform(0.0, 1.0))
-            server.start()
+            own_server.start()
         over.set()
         found: list[tuple[str, str, list[int], str]] = []
         while sum(name.endswith("-last") for name, *_ in found) < CALLERS:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from voicecli.account import AccountId
@@ -24,6 +24,7 @@ from voicecli.store import broadcasts, contacts
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
+from voicecli.store.opening import before_first_call
 
 RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 
@@ -110,10 +111,10 @@ class Prepared:
 
     def closed_zones(self) -> list[ClosedZones]:
         """Where people can't be called when it begins, by the hours there; where most of them are first."""
-        hours = self.eligibility.hours
-        closed = Counter(hours.quiet_zones(row.destination) for row in self._planned_rows())
+        hours, start = self.eligibility.hours, self.send_options.start or datetime.now(UTC)
+        closed = Counter(hours.quiet_zones(row.destination, start) for row in self._planned_rows())
         return [
-            ClosedZones(zones, people, hours.next_opening([zones]))
+            ClosedZones(zones, people, hours.opening(zones, start))
             for zones, people in closed.most_common()
             if zones is not None
         ]
@@ -121,6 +122,7 @@ class Prepared:
     def _planned_rows(self) -> Iterator[BroadcastRow]:
         return (row for row in self.validated.rows() if row.state is RowState.PLANNED)
 
+    @before_first_call()
     def start(
         self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None
     ) -> OpenBroadcast:
@@ -150,6 +152,7 @@ class Prepared:
         return opened
 
 
+@before_first_call()
 def prepare_broadcast(
     store: Store,
     account: AccountId,

@@ -21,18 +21,20 @@ class CalleeHours:
         self._hours = hours
         self._openings: dict[Zones, datetime | None] = {}  # as they are shown
 
-    def quiet_zones(self, destination: str) -> Zones | None:
-        """The time zones of a number, where it may not be called now; None where it may."""
+    def quiet_zones(self, destination: str, moment: datetime | None = None) -> Zones | None:
+        """The time zones of a number, where it may not be called at that moment, or now; None where it
+        may."""
         if self._hours is None:
             return None
         zones = phone.time_zones(destination)
-        return None if self.is_open(zones) else zones
+        return None if self.is_open(zones, moment) else zones
 
-    def is_open(self, zones: Zones) -> bool:
-        """Whether people there can be called, and for long enough that 8x8 can begin to."""
+    def is_open(self, zones: Zones, moment: datetime | None = None) -> bool:
+        """Whether people there can be called at that moment, or now, and for long enough that 8x8 can begin
+        to."""
         if self._hours is None:
             return True
-        moment = datetime.now(UTC)
+        moment = moment or datetime.now(UTC)
         return self._hours.allow(zones, moment) and self._hours.allow(zones, moment + LEAST_TO_BEGIN)
 
     def never_open(self, destination: str) -> str | None:
@@ -53,6 +55,10 @@ class CalleeHours:
         zones, moment = phone.time_zones(destination), datetime.now(UTC)
         until = self._hours.open_until(zones, moment, request.valid_until or moment + HORIZON)
         return replace(request, valid_until=until)
+
+    def opening(self, zones: Zones, moment: datetime) -> datetime | None:
+        """When these can be called from that moment on; None where no time is known."""
+        return None if self._hours is None else self._hours.open_at(zones, moment)
 
     def next_opening(self, some: Collection[Zones]) -> datetime | None:
         """When the first of these can be called; None where no time is known. Computed once for each, since

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -174,12 +174,14 @@ class BroadcastOptions(NamedTuple):
 class SendOptions:
     """Options that only the start of a broadcast has: ``shard`` is the part of the list, from 1, and how
     many parts there are; with ``again`` a list that was sent before is sent again; with ``all_faults`` the
-    problems of all rows are kept."""
+    problems of all rows are kept; ``start`` is when it is to begin, None for at once. Whoever begins it waits
+    until then."""
 
     shard: tuple[int, int] = (1, 1)
     skip_invalid: bool = False
     again: bool = False
     all_faults: bool = False
+    start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

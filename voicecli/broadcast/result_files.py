@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from voicecli.broadcast.lists.separated import RESULT_COLUMNS
+from voicecli.broadcast.report_reading import read_report
 from voicecli.broadcast.results import Result, Results
 from voicecli.broadcast.status import row_data
 from voicecli.output import json_text, table_files
@@ -24,8 +25,12 @@ def pieces(
 
 
 def write_workbook(results: Results, rows: Iterable[Result], file: BinaryIO) -> None:
-    """Rows of these results as .xlsx. Raises InvalidInput where they are too many, and OSError."""
-    table_files.write_workbook(file, [Sheet("Results", _table(results, rows))])
+    """Rows of these results as .xlsx, and the figures of all rows on a second sheet. Raises InvalidInput
+    where they are too many, and OSError."""
+    report, _ = read_report(results)
+    summary = [("what", "value"), *report.summary()]
+    sheets = [Sheet("Results", _table(results, rows)), Sheet("Summary", summary)]
+    table_files.write_workbook(file, sheets)
 
 
 def _table(results: Results, rows: Iterable[Result]) -> Iterator[Sequence[Value]]:

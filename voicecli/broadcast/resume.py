@@ -15,8 +15,10 @@ from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import open_journal
+from voicecli.store.opening import before_first_call
 
 
+@before_first_call()
 def reopen_broadcast(
     store: Store,
     beginning: str,
@@ -69,6 +71,7 @@ def reopen_broadcast(
     return OpenBroadcast(journal, plan, options, eligibility)
 
 
+@before_first_call()
 def join_broadcast(
     store: Store,
     beginning: str,

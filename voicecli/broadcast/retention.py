@@ -32,16 +32,19 @@ def delete_old_broadcasts(store: Store, before: int, *, dry_run: bool = False) -
         journals.delete_unplanned(store)
     for broadcast in list(journals.newest_first(store)):
         interrupts.check()
+        if dry_run:
+            deleted += broadcast.created < before and not journals.is_running(store, broadcast)
+            continue
         try:
             journal = open_journal(store, broadcast)
         except (InUse, InvalidInput):  # it takes in what is reported itself; or it was deleted just now
             continue
         with closing(journal):
             if broadcast.created < before:
-                deleted += 1
-                if not dry_run and journal.hide():
+                if journal.hide():
                     journals.delete(store, broadcast)
-            elif not dry_run:
+                    deleted += 1
+            else:
                 report_recording.record_reports(journal)
     return deleted
 

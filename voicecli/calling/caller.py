@@ -71,17 +71,22 @@ class Caller:
     plan: "Callable[[], ListenerPlan] | None" = field(default=None, repr=False)
     trace: Callable[[str], None] | None = None
 
-    def call(self, request: CallRequest) -> "Session":
-        """Place one call; what 8x8 answered. Raises what ``place`` raises."""
-        with self._placer([request], waits=False) as placer:
+    def call(self, request: CallRequest, *, keys: "KeyNames | None" = None) -> "Session":
+        """Place one call, in which ``keys`` mean that; what 8x8 answered. Raises what ``place`` raises."""
+        with self._placer([request], waits=False, keys=keys) as placer:
             return placer.place(request)
 
     def place(
-        self, requests: Sequence[CallRequest], on_result: Callable[[Result], None] = ignore
+        self,
+        requests: Sequence[CallRequest],
+        on_result: Callable[[Result], None] = ignore,
+        *,
+        keys: "KeyNames | None" = None,
     ) -> list[Result]:
-        """Place calls without waiting for them: a result for each. A single one raises what went wrong:
+        """Place calls without waiting for them: a result for each; ``keys`` is what a pressed key means in
+        them, for who reads 8x8's reports later. A single one raises what went wrong:
         PlacedBefore, CalledTooOften, Unsubscribed, ConfigurationError, and what a client raises."""
-        with self._placer(requests, waits=False) as placer:
+        with self._placer(requests, waits=False, keys=keys) as placer:
 
             def result(request: CallRequest, session: "Session") -> Result:
                 return accepted_result(request, session, placer.accepted_words(request))
@@ -199,7 +204,7 @@ class Caller:
                     warn=self.notices.warn,
                     once=self.once,
                     call_unsubscribed=self.call_unsubscribed,
-                    needs_store=waits or self.needs_store,
+                    needs_store=waits or keys is not None or self.needs_store,
                     at_most=self.at_most,
                     keys=keys,
                     vca_elsewhere=self._answered_elsewhere(

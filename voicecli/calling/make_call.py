@@ -17,8 +17,10 @@ from voicecli.errors import (
 )
 from voicecli.json_values import text, whole_number
 from voicecli.listener.routes import Answer, failure
+from voicecli.sessions.key_names import KeyNames
 from voicecli.voice_api import callflow
-from voicecli.voice_api.messages import MAX_REPEAT, voice_message
+from voicecli.voice_api.callflow import HANGUP
+from voicecli.voice_api.messages import MAX_REPEAT, Capture, voice_message
 
 if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
@@ -52,7 +54,8 @@ class MakeCallRoute:
             return status, failure(error.message, {"hint": error.hint, **error.details})
 
     def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
-        request = self._request(body)
+        keys = _keys(body)
+        request = self._request(body, asks=keys is not None)
         call_unsubscribed = _flag(body, "callUnsubscribed")
         caller = self._caller()
         # Nobody would see the warning that a team's database can't be asked who has unsubscribed.
@@ -63,9 +66,9 @@ class MakeCallRoute:
             needs_store=needs_store,
             at_most=_at_most(body, caller.at_most),
         )
-        return caller.call(request).answer
+        return caller.call(request, keys=keys).answer
 
-    def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:
+    def _request(self, body: Mapping[str, object], *, asks: bool) -> callflow.CallRequest:
         number, message = text(body.get("customerPhone")), text(body.get("message"))
         message_id = body.get("messageId")
         if number is None or message is None or not isinstance(message_id, str | None):
@@ -75,7 +78,7 @@ class MakeCallRoute:
         repetition = whole_number(body.get("repetition", DEFAULT_REPETITION))
         if repetition is None:
             raise InvalidInput(f"repetition must be a whole number from 1 to {MAX_REPEAT}.")
-        return voice_message(
+        request = voice_message(
             # 8x8 takes both forms, and so did the example
             phone.parse(f"+{number}" if number.isdigit() else number, any_number=_flag(body, "anyNumber")),
             message,
@@ -84,7 +87,19 @@ class MakeCallRoute:
             voice_profile=self._voice_profile,
             spell_digits=_flag(body, "spellDigits"),
             message_id=message_id,
+            capture=Capture() if asks else None,
         )
+        return replace(request, callflow=(*request.callflow, HANGUP)) if asks else request
+
+
+def _keys(body: Mapping[str, object]) -> KeyNames | None:
+    """What keys mean; None where none is asked for. Raises InvalidInput."""
+    keys, accept = body.get("keys"), body.get("accept")
+    if not (isinstance(keys, str | None) and isinstance(accept, str | None)):
+        raise InvalidInput("keys and accept must be texts, such as 1=yes,9=stop and yes.")
+    if keys is None and accept is not None:
+        raise InvalidInput("accept has no effect without keys.")
+    return None if keys is None else KeyNames.parse(keys, accept)
 
 
 def _at_most(body: Mapping[str, object], usual: AtMost | None) -> AtMost | None:

@@ -28,7 +28,7 @@ from voicecli.sessions.key_names import KeyNames
 from voicecli.store.attempts import AttemptDetails, Attempts, attempt_of_session
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
-from voicecli.store.opening import open_store
+from voicecli.store.opening import open_guarded
 from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.client import Client
@@ -186,7 +186,7 @@ class Placer:
     def record_answer(self, request: CallRequest, session_id: str) -> None:
         """Record the session of a call whose answer was lost."""
         number = self._numbers[request.client_request_id]
-        with self._warn_of("voicecli sessions will not know its session"), open_store(self.store) as store:
+        with self._warn_of("voicecli sessions will not know its session"), open_guarded(self.store) as store:
             self._record_answer(store, number, AttemptState.ACCEPTED, session_id)
 
     def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
@@ -217,7 +217,7 @@ class Placer:
         if self._run is not None:
             return
         try:
-            with self._nothing_sent(), open_store(self.store) as store:
+            with self._nothing_sent(), open_guarded(self.store) as store:
                 if len(requests) == 1 and not self._call_unsubscribed:
                     refuse_unsubscribed(store, requests[0])
                 if len(requests) == 1:
@@ -260,7 +260,7 @@ class Placer:
         )
         try:
             with self._nothing_sent():
-                store = stack.enter_context(open_store(self.store))
+                store = stack.enter_context(open_guarded(self.store))
                 newest = last_event_number(store)
                 if not self._call_unsubscribed:
                     refuse_unsubscribed(store, request)

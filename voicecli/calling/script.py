@@ -59,7 +59,10 @@ class Script:
         return None if self.confirm is None else KeyNames.of_confirm(_keys(self.confirm))
 
     def confirming(self) -> frozenset[str]:
-        """The keys that confirm. Raises InvalidInput."""
+        """The keys that confirm. Raises InvalidInput, also where keys have names of their own: who knows
+        only the keys would call again who pressed stop."""
+        if self.keys is not None:
+            raise InvalidInput("These keys have names.", hint="Give keys=script.key_names() in their place.")
         names = self.key_names()
         return frozenset() if names is None else names.accepted
 

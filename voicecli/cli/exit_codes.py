@@ -87,6 +87,7 @@ def fail(context: "Context", error: VoicecliError, cause: BaseException | None =
         context.output.traceback(cause or error)
     if error.settings:
         error.hint = context.with_origins(error.hint, error.settings)
+    error.hint = error.hint.replace("voicecli store", f"{context.program} store")  # of the same store
     context.output.error(error)
     return exit_code(error)
 

@@ -69,6 +69,8 @@ class TeamClaim:
                 for other in others:
                     if (refusal := self._refusal(store, other, public_url, token)) is not None:
                         raise refusal
+                if not lock.is_there():  # others may be changing them by now
+                    raise InUse("To change the webhooks took too long.", hint="Try again.")
                 yield others
             finally:
                 lock.close()

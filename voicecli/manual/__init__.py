@@ -10,6 +10,7 @@ TOPICS = (
     "calls",
     "lists",
     "texts",
+    "answers",
     "results",
     "alerts",
     "listening",

@@ -47,7 +47,8 @@ def progress_line(counts: Counts) -> str:
     pace = ", ".join(filter(None, (_rate(counts), _time_left(counts))))
     done = f"{_done(counts)} done: {', '.join(_counts(counts))}"
     results = ", ".join(f"{count:,} {words}" for count, words, _ in _results(counts))
-    return "; ".join(filter(None, (done, results, pace, _waiting(counts))))
+    waiting = _waiting(counts)
+    return "; ".join(filter(None, (done, results, pace, waiting[:1].lower() + waiting[1:])))
 
 
 def summary_lines(counts: Counts) -> list[Line]:

@@ -31,7 +31,7 @@ DOCUMENTS: Mapping[str, str] = {
     "call --dry-run": "method url headers body reply",
     "broadcast send --dry-run": "calls total shard sentBefore skipped skippedReasons.reason "
     "skippedReasons.people calledTooOften invalid problems.line problems.problem secondsOfSpeech rate "
-    "seconds outsideHours outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people "
+    "seconds startAt outsideHours outsideHoursUntil outsideHoursZones.timeZones outsideHoursZones.people "
     "outsideHoursZones.until optionColumns speechProblems.rows speechProblems.lines "
     "speechProblems.problems first.line first.destination first.message first.spelledOut.code "
     "first.spelledOut.spoken",
@@ -44,6 +44,7 @@ DOCUMENTS: Mapping[str, str] = {
     "broadcast allow": "destination allowed",
     "broadcast results": f"{_ROW} input",
     "broadcast results -o": "file rows",
+    "broadcast report": "file people peopleFile",
     "listen: record ready": "record url publicUrl inspector registered",
     "listen: record tunnel": "record up publicUrl reason",
     "listen: record webhook": "record type state url setAgain words",

@@ -7,6 +7,7 @@ import unicodedata
 MAX_MARKS = 5  # marks in a row above or below one letter: no script needs more
 # Letters and marks that nothing is seen of: fillers of Hangul, Khmer's inherent vowels, and their like.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
+_JOINERS = "\u200c\u200d"  # of emoji, and of letters in Persian and Hindi
 _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 # Where marks and invisible letters are: quicker to rule out than each character is to look at.
 # Compiled when it is first used: that takes 5 ms.
@@ -24,13 +25,22 @@ def printable(text: str, *, lines: bool = False) -> str:
     if text.isprintable() and (text.isascii() or not re.search(_MAY_HIDE, text)):
         return text
     shown, marks = [], 0
-    for character in text:
+    for place, character in enumerate(text):
         category = unicodedata.category(character)
+        if character in _JOINERS and _joins(text, place):
+            shown.append(character)
+            continue
         marks = marks + 1 if category in ("Mn", "Me") else 0
         hidden = category in _UNSAFE or character in _INVISIBLE or marks > MAX_MARKS
         keep = not hidden or (lines and character == "\n")
         shown.append(character if keep else _escaped(character))
     return "".join(shown)
+
+
+def _joins(text: str, place: int) -> bool:
+    """Whether what stands there joins signs of a script that is not ours, or of an emoji."""
+    around = text[max(0, place - 1) : place] + text[place + 1 : place + 2]
+    return len(around) == 2 and all(not one.isascii() and one.isprintable() for one in around)
 
 
 def _escaped(character: str) -> str:

@@ -113,6 +113,33 @@ def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
     return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
 
 
+def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Iterator[BroadcastRow]:
+    """The rows whose calls ended so, in the order of the list."""
+    which = f"line > ? AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY line LIMIT ?"
+
+    def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
+        return select_rows(store, broadcast, which, (*last, *outcomes, limit))
+
+    return read_pages(store, read, (0,), lambda row: (row.line,))
+
+
+def time_of_calls(store: Store, broadcast: Broadcast) -> tuple[int, int]:
+    """When the first and the last call left that are kept (microseconds since 1970); 0 for none."""
+    query = f"SELECT coalesce(min(placed), 0), coalesce(max(placed), 0) FROM calls WHERE {_OWN_CALLS}"  # noqa: S608
+    [[first, last]] = store.rows(query, (broadcast.created, broadcast.number))
+    return first, last
+
+
+def calls_by_time(store: Store, broadcast: Broadcast, start: int, length: int) -> dict[int, int]:
+    """How many calls left in each time of this length (microseconds), from that moment on, the first of them
+    being 0."""
+    query = f"SELECT (placed - ?) / ? AS slot, count(*) FROM calls WHERE {_OWN_CALLS} GROUP BY slot"  # noqa: S608
+    return dict(store.rows(query, (start, length, broadcast.created, broadcast.number)))
+
+
+_OWN_CALLS = "placed >= ? AND broadcast = ?"  # the index by time finds them
+
+
 def select_rows(
     store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]
 ) -> Iterator[BroadcastRow]:

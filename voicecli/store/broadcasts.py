@@ -116,7 +116,8 @@ def delete_unplanned(store: Store) -> None:
     """Delete what processes left behind that ended before all rows were planned: nobody was called."""
     for broadcast in list(_broadcasts(store, "WHERE state = 'planning'", ())):
         if store.is_shared:
-            if not is_running(store, broadcast):
+            workers.end_dead_ones(store, broadcast.number)  # one that only slept writes nothing any more
+            if not workers.workers_on(store, broadcast.number):
                 delete(store, broadcast)
             continue
         lock = store.take_lock(_LOCK.format(broadcast.id))

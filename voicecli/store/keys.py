@@ -8,6 +8,7 @@ from pathlib import Path
 from voicecli.errors import StoreFailed
 from voicecli.platforms import private_files, system
 from voicecli.store.engine import Purpose, Store
+from voicecli.team_store import KEY_LENGTH
 
 FILES: dict[Purpose, str] = {"once": "once.key", "seal": "seal.key"}
 LOST: dict[Purpose, str] = {
@@ -15,7 +16,6 @@ LOST: dict[Purpose, str] = {
     "seal": "encrypted data can't be read then",
 }
 """What it means to lose a key, as a clause."""
-KEY_LENGTH = 32  # bytes
 
 
 def fingerprint(store: Store, content: bytes) -> bytes:

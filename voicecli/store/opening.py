@@ -1,12 +1,15 @@
 """Opens the store, whichever engine it has: nothing else asks which one that is."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
-from voicecli.errors import ConfigurationError, StoreFailed
+from voicecli.errors import ConfigurationError, StoreFailed, StoreUnreachable
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 
 if TYPE_CHECKING:
+    from voicecli.store.postgresql import PostgresqlStore
     from voicecli.store.postgresql_examination import Examination
     from voicecli.store.postgresql_migrating import Migrated
 
@@ -23,6 +26,30 @@ def open_store(place: StorePlace, *, accept_newer: bool = False) -> Store:
     from voicecli.store.sqlite import SqliteStore
 
     return SqliteStore(place.folder, accept_newer=accept_newer)
+
+
+@contextmanager
+def open_guarded(place: StorePlace) -> Iterator[Store]:
+    """The open store, for who can't wait without end for a server that stands still: a statement that hangs
+    raises StoreUnreachable after some seconds."""
+    with open_store(place) as store:
+        if not place.is_shared:
+            yield store
+            return
+        from voicecli.store.hang_guard import HangGuard
+
+        with HangGuard(cast("PostgresqlStore", store)):
+            yield store
+
+
+@contextmanager
+def before_first_call() -> Iterator[None]:
+    """Inside, nobody was called yet: a database that goes away is as one that can't be opened. Raises
+    ConfigurationError."""
+    try:
+        yield
+    except StoreUnreachable as error:
+        raise ConfigurationError(f"{error.message} Nobody was called.", hint=error.hint) from error
 
 
 def migrate_store(place: StorePlace) -> "Migrated":

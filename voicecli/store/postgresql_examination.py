@@ -11,7 +11,7 @@ from voicecli import clock
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK
 from voicecli.store.postgresql_connection import Target
-from voicecli.store.postgresql_errors import as_store_failed
+from voicecli.store.postgresql_errors import as_store_failed, without_secrets
 from voicecli.store.postgresql_schema import TABLES
 from voicecli.store.postgresql_sql import translate
 
@@ -45,7 +45,8 @@ def examine(place: StorePlace) -> Examination:
             )
     except psycopg.Error as error:
         failure = f"The {target.name} can't be reached"
-        raise as_store_failed(error, failure, "", target.secrets) from error
+        ours = as_store_failed(error, failure, "", target.secrets)
+        raise ours from without_secrets(error, target.secrets)
 
 
 def _missing_rights(db: Connection, target: Target) -> Iterator[str]:

@@ -8,7 +8,7 @@ import psycopg
 from voicecli.errors import ConfigurationError
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_connection import Target
-from voicecli.store.postgresql_errors import as_store_failed
+from voicecli.store.postgresql_errors import as_store_failed, without_secrets
 from voicecli.store.postgresql_schema import (
     COMPATIBLE_FROM,
     STATE,
@@ -52,7 +52,8 @@ def migrate(place: StorePlace) -> Migrated:
             return Migrated(f"{target.name}, schema {target.schema}", before, max(before or 0, VERSION))
     except psycopg.Error as error:
         failure = f"The {target.name} can't be brought up to date"
-        raise as_store_failed(error, failure, "", target.secrets) from error
+        ours = as_store_failed(error, failure, "", target.secrets)
+        raise ours from without_secrets(error, target.secrets)
 
 
 def _state(db: Connection, target: Target) -> SchemaState | None:

@@ -120,12 +120,12 @@ class SharedJournal(Journal):
 
     def _put(self, rows: Sequence[BroadcastRow]) -> None:
         with self.store.transaction(concurrent=True) as transaction:
-            self._renew(transaction, is_idle=False)
+            self._renew(transaction, is_planning=True)
             values = [(self.broadcast.number, *row) for row in rows]
             transaction.execute_many(PUT, values)
 
     def _make_ready(self, transaction: Transaction) -> None:
-        self._renew(transaction, is_idle=False)
+        self._renew(transaction, is_planning=True)
         workers.make_chunks(transaction, self.broadcast.number)
 
     # -- rows that are to be called ------------------------------------------------------------------
@@ -191,15 +191,20 @@ class SharedJournal(Journal):
         free = "SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0"
         return bool(self.store.read_number(f"SELECT EXISTS ({free})", (self.broadcast.number,)))
 
-    def _renew(self, transaction: Transaction, *, is_idle: bool) -> None:
+    def _renew(self, transaction: Transaction, *, is_idle: bool = False, is_planning: bool = False) -> None:
         """Who was ended by others before there was anything to do, since a list takes long to read, say,
-        begins anew."""
+        begins anew; not where they are deleting the broadcast."""
         update = "UPDATE workers SET lease_until = ?, idle = ?, seen = ? WHERE id = ? AND epoch = ?"
         values = (workers.end_of_lease(self.store), is_idle, self._seen, self._worker.id, self._epoch)
         if transaction(update, values).changed:
             return
         if self._chunks or self._epoch:
             raise self._ended()
+        if is_planning or self.state is BroadcastState.PLANNING:
+            raise InUse(
+                f"This machine was silent for too long: others have deleted broadcast {self.broadcast.id}.",
+                hint="Nobody was called from here: send the list again.",
+            )
         self._worker = self._worker._replace(id=workers.begin(self.store, transaction, self.broadcast.number))
 
     def _ended(self) -> InUse:

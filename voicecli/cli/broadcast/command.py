@@ -24,6 +24,7 @@ COMMANDS = {
     "list": "List the broadcasts, newest first.",
     "show": "Show the state and the figures of a broadcast.",
     "allow": "Allow calls again to people who had unsubscribed and now agree to be called.",
+    "report": "Write a report on a broadcast: a page to read, to hand on and to print.",
     "results": "Show the result of each row of a broadcast, or write the results to a file.",
 }
 """Each is a function in the module of its name, whose help begins so."""

@@ -2,18 +2,71 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
+from voicecli.account import AccountId
+from voicecli.broadcast.begin import Prepared, plan_broadcast, prepare_broadcast
 from voicecli.broadcast.lists import recipients as lists
-from voicecli.broadcast.options import BroadcastOptions, Content
-from voicecli.broadcast.plan import numbers_of
+from voicecli.broadcast.options import BroadcastOptions, Content, SendOptions
+from voicecli.broadcast.plan import Plan, numbers_of
 from voicecli.calling.script import refuse_conflicts
 from voicecli.cli.call.arguments import json_document
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import Broadcast
+from voicecli.store.engine import Store
 
 
-def refuse_two_readers(paths: Mapping[str, str | None]) -> None:
+class Files(NamedTuple):
+    """Where things are read from: a path, - for standard input, or None."""
+
+    people: str
+    message: str | None
+    callflow: str | None
+    do_not_call: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListToSend:
+    """A list, whom on it not to call, and what to say: all that was read. ``file`` is where the list is,
+    empty for standard input."""
+
+    people: bytes
+    file: str
+    content: Content
+    options: BroadcastOptions
+    do_not_call: frozenset[str]
+    plan: Plan
+
+    def prepare(self, store: Store, account: AccountId, send_options: SendOptions) -> Prepared:
+        """Look at each row, and at what the store has about them by now."""
+        return prepare_broadcast(
+            store, account, self.people, self.plan, self.options, send_options, self.do_not_call
+        )
+
+
+def read(context: Context, files: Files, content: Content, options: BroadcastOptions) -> ListToSend:
+    """Read all files; the text of ``content`` may be - for standard input. Raises InvalidInput."""
+    _refuse_two_readers(
+        {
+            "the list": files.people,
+            "the message": files.message or content.text,
+            "--callflow": files.callflow,
+            "--do-not-call": files.do_not_call,
+        }
+    )
+    content = _read_content(context, content, files.message, files.callflow)
+    do_not_call = _read_do_not_call(context, options)
+    if files.do_not_call not in (None, "-"):
+        options = options._replace(do_not_call=str((context.folder / files.do_not_call).resolve()))
+    people = context.read_bytes(files.people, limit=lists.MAX_LIST)
+    file = "" if files.people == "-" else str((context.folder / files.people).resolve())
+    plan = plan_broadcast(people, options, content)
+    return ListToSend(people, file, content, options, do_not_call, plan)
+
+
+def _refuse_two_readers(paths: Mapping[str, str | None]) -> None:
     """Standard input can be read once."""
     if len(readers := [name for name, path in paths.items() if path == "-"]) > 1:
         raise InvalidInput(
@@ -22,7 +75,7 @@ def refuse_two_readers(paths: Mapping[str, str | None]) -> None:
         )
 
 
-def read_content(
+def _read_content(
     context: Context, content: Content, message_file: str | None, callflow_file: str | None
 ) -> Content:
     """With what is in files. Raises InvalidInput."""
@@ -50,11 +103,6 @@ def _refuse_hours(message: str) -> None:
         )
 
 
-def read_list(context: Context, people: str) -> bytes:
-    """The list, as it is begun. Raises InvalidInput."""
-    return context.read_bytes(people, limit=lists.MAX_LIST)
-
-
 def read_list_again(
     context: Context, people: str | None, broadcast: Broadcast, *, command: str = "resume"
 ) -> bytes:
@@ -78,7 +126,7 @@ def read_list_again(
     return content
 
 
-def read_do_not_call(context: Context, options: BroadcastOptions) -> frozenset[str]:
+def _read_do_not_call(context: Context, options: BroadcastOptions) -> frozenset[str]:
     """Its numbers. Raises InvalidInput where it can't be read: they would be called."""
     if options.do_not_call is None:
         return frozenset()
@@ -95,4 +143,4 @@ def read_do_not_call_again(context: Context, options: BroadcastOptions) -> froze
     if options.do_not_call and not gone and not (context.folder / options.do_not_call).exists():
         context.output.warning(f"{options.do_not_call} is gone: the numbers that were on it are not called.")
         gone = True
-    return frozenset() if gone else read_do_not_call(context, options)
+    return frozenset() if gone else _read_do_not_call(context, options)

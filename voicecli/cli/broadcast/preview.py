@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import typer
@@ -12,6 +12,7 @@ from voicecli.broadcast.begin import RESPONSE_TIME, ClosedZones, Prepared
 from voicecli.broadcast.eligibility import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.options import Content
 from voicecli.broadcast.speech import SpeechProblems, find_speech_problems
+from voicecli.broadcast.start_time import describe_start
 from voicecli.broadcast.template import other_placeholders
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
@@ -66,7 +67,6 @@ def confirm(context: Context, settings: Settings, prepared: Prepared, *, yes: bo
         _ask(context, prepared, f"Call {people:,} people from {settings.get('source')}?")
     elif prepared.plan.option_columns:
         context.output.note(_option_columns(prepared))
-    context.output.progress(f"Planning {people:,} calls")
 
 
 def _ask(context: Context, prepared: Prepared, question: str) -> None:
@@ -134,6 +134,7 @@ def _data(prepared: Prepared, closed: Sequence[ClosedZones], speech: SpeechProbl
         "secondsOfSpeech": round(validated.seconds),
         "rate": options.calls_per_second(),
         "seconds": round(prepared.duration, 1),
+        "startAt": _iso(prepared.send_options.start),
         "outsideHours": sum(zones.people for zones in closed),
         "outsideHoursUntil": _iso(until),
         "outsideHoursZones": [
@@ -181,8 +182,12 @@ def _facts(prepared: Prepared, closed: Sequence[ClosedZones]) -> Iterator[Line]:
     first = prepared.first
     if first is None:
         return
+    start = prepared.send_options.start
+    if start is not None:
+        left = _words(max(0.0, (start - datetime.now(UTC)).total_seconds()))
+        yield f"It starts on {describe_start(start)}, in {left}.", ""
     yield from _pace(prepared, is_closed=bool(closed))
-    yield from _hours(closed)
+    yield from _hours(closed, "now" if start is None else "then")
     texts = _texts(prepared, first)
     what = f"hears: {' '.join(texts)}" if texts else "hears a file"
     yield f"The first of them, {first.destination}, {what}", ""
@@ -219,12 +224,12 @@ def _pace(prepared: Prepared, *, is_closed: bool) -> Iterator[Line]:
         yield f"About {_words(prepared.validated.seconds)} of speech in all.", ""
 
 
-def _hours(closed: Sequence[ClosedZones]) -> Iterator[Line]:
-    """Whom it can't call at once, and until when, by the clock there and here."""
+def _hours(closed: Sequence[ClosedZones], when: str) -> Iterator[Line]:
+    """Whom it can't call when it starts, and until when, by the clock there and here."""
     if not closed:
         return
     people = _people(sum(zones.people for zones in closed))
-    yield f"{people} can't be called now, by their local time:", ""
+    yield f"{people} can't be called {when}, by their local time:", ""
     for zones in closed[:MOST_ZONES]:
         more = f" and {counted(len(zones.zones) - 1, 'other zone')}" if len(zones.zones) > 1 else ""
         yield f"  {zones.people:,} in {zones.zones[0]}{more}{_until(zones)}", ""

@@ -1,10 +1,11 @@
 """``voicecli broadcast send``: call everybody on a list, once."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voicecli import phone
 from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
@@ -19,13 +20,18 @@ from voicecli.cli.options.records import flag, given
 from voicecli.errors import InvalidInput
 from voicecli.voice_api import timeouts
 
+if TYPE_CHECKING:
+    from voicecli.broadcast.begin import Prepared
+    from voicecli.broadcast.options import ReceiverOptions, SendOptions
+    from voicecli.cli.broadcast.inputs import ListToSend
+    from voicecli.cli.context import Context
+    from voicecli.settings import Settings
+
 EXAMPLES = """\
 voicecli broadcast send people.csv "{name}, see you at {time}." --dry-run
 voicecli broadcast send people.csv --file text.txt --not-between 21:00-08:00
-voicecli broadcast send people.csv "Will you come? 1: yes. 2: no. 9: no more calls." \\
-  --keys 1=yes,2=no,9=stop
-voicecli broadcast send people.csv "Will you come? Press 1." --confirm 1 \\
-  --retry no-answer,busy --every 30m
+voicecli broadcast send people.csv "Will you come? 1: yes. 9: no more." \\
+  --keys 1=yes,9=stop --retry no-answer,busy --every 30m
 voicecli broadcast send people.csv "We are closed today" --rate 90/m --yes -q
 tail -n +100 numbers.txt | voicecli broadcast send - "Hello" --yes
 """
@@ -38,8 +44,7 @@ def send(
         str,
         typer.Argument(
             metavar="FILE",
-            help="The list: Excel (.xlsx), CSV, TSV, JSON Lines, or one number a line; - reads standard "
-            "input.",
+            help="The list: CSV, TSV, JSON Lines, or one number a line; - reads standard input.",
         ),
     ],
     message: Annotated[
@@ -81,11 +86,8 @@ def send(
     Exit code 0 means that 8x8 accepted all calls (with --wait, --digits or --retry: that all were
     completed, with --confirm or --keys: confirmed), 7 that some were not, 9 that this list was sent before.
     """
-    from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
     from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-    from voicecli.cli.broadcast import inputs, preview, voices
-    from voicecli.cli.broadcast.run import run
-    from voicecli.store.opening import open_store
+    from voicecli.cli.broadcast import inputs, preview
 
     if dry_run and only_id:
         raise InvalidInput("--dry-run has no broadcast's id that -q could print.")
@@ -100,7 +102,13 @@ def send(
             "request_timeout": request_timeout,
         }
     )
-    send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again, audience.all_faults)
+    own_number = audience.own_number(recipients)
+    if own_number is not None and dry_run:
+        raise InvalidInput("--dry-run can't be given together with --try-on.", hint="Leave one of them out.")
+    start = hours.start(recipients.region)
+    send_options = SendOptions(
+        audience.part(), audience.skip_invalid, audience.again, audience.all_faults, start
+    )
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     context = context_of(ctx)
     flags = {"source": source, "voice_profile": spoken.voice, "at_most": recipients.at_most}
@@ -111,32 +119,89 @@ def send(
         options = options._replace(voice=values["voice_profile"])
         wiring.warn_of_voice(context, values["voice_profile"])
     options.eligibility(), options.calls_per_second()  # may be wrong
-    readers = {"--callflow": spoken.callflow, "--do-not-call": audience.do_not_call}
-    inputs.refuse_two_readers({"the list": people, "the message": spoken.file or message, **readers})
     content = Content(message, spoken.play, outcomes.thanks)
-    content = inputs.read_content(context, content, spoken.file, spoken.callflow)
-    do_not_call = inputs.read_do_not_call(context, options)
-    if audience.do_not_call not in (None, "-"):
-        options = options._replace(do_not_call=str((context.folder / audience.do_not_call).resolve()))
-    listed = inputs.read_list(context, people)
-    plan = plan_broadcast(listed, options, content)
-    for note in plan.recipients.notes:
+    files = inputs.Files(people, spoken.file, spoken.callflow, audience.do_not_call)
+    listed = inputs.read(context, files, content, options)
+    for note in listed.plan.recipients.notes:
         context.output.note(note)
-    preview.warn_of_placeholders(context, content, plan.recipients.columns)
-    with open_store(wiring.store_place(settings)) as store:
-        account = wiring.account(settings).identity
-        prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
+    preview.warn_of_placeholders(context, listed.content, listed.plan.recipients.columns)
+    if own_number is not None:
+        return _try_on(context, settings, listed, send_options, receiver, own_number)
+    return _send(context, settings, listed, send_options, receiver, dry_run=dry_run, yes=yes)
+
+
+def _send(
+    context: "Context",
+    settings: "Settings",
+    listed: "ListToSend",
+    send_options: "SendOptions",
+    receiver: "ReceiverOptions",
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> ExitCode:
+    """Show it, ask, wait for its start, and call."""
+    from voicecli.cli.broadcast import preview, voices
+    from voicecli.store.opening import open_store
+
+    account, place = wiring.account(settings).identity, wiring.store_place(settings)
+    with open_store(place) as store:
+        prepared = listed.prepare(store, account, send_options)
         if prepared.validated.invalid and (dry_run or prepared.sent_before is None):
             preview.show_problems(context, prepared)
         if not dry_run:
             prepared.check()
-        voices.refuse_unknown(context, settings, plan)
+        voices.refuse_unknown(context, settings, listed.plan)
         if dry_run:
             return preview.dry_run(context, settings, prepared)
         preview.confirm(context, settings, prepared, yes=yes)
-        where = "" if people == "-" else str((context.folder / people).resolve())
-        with prepared.start(content, file=where, receiver=receiver) as broadcast:
-            return run(context, settings, broadcast, receiver)
+        if send_options.start is None:
+            return _start(context, settings, prepared, listed, receiver)
+    if listed.options.waits:  # what is missing is told now, not when nobody looks any more
+        wiring.listening_plan(context, settings, receiver.access, register=True, force=receiver.force)
+    from voicecli.cli.broadcast.waiting import wait_for_start
+
+    wait_for_start(context, send_options.start)
+    with open_store(place) as store:
+        prepared = listed.prepare(store, account, send_options)  # whoever has unsubscribed meanwhile
+        return _start(context, settings, prepared, listed, receiver)
+
+
+def _start(
+    context: "Context",
+    settings: "Settings",
+    prepared: "Prepared",
+    listed: "ListToSend",
+    receiver: "ReceiverOptions",
+) -> ExitCode:
+    from voicecli.cli.broadcast.run import run
+
+    context.output.progress(f"Planning {len(prepared.validated):,} calls")
+    with prepared.start(listed.content, file=listed.file, receiver=receiver) as broadcast:
+        return run(context, settings, broadcast, receiver)
+
+
+def _try_on(
+    context: "Context",
+    settings: "Settings",
+    listed: "ListToSend",
+    send_options: "SendOptions",
+    receiver: "ReceiverOptions",
+    number: phone.PhoneNumber,
+) -> ExitCode:
+    """Call this number alone, with what the first person would hear."""
+    from voicecli.broadcast.trial import trial_request
+    from voicecli.cli.broadcast import preview
+    from voicecli.cli.broadcast.trial import call_trial
+    from voicecli.store.opening import open_store
+
+    with open_store(wiring.store_place(settings)) as store:
+        prepared = listed.prepare(store, wiring.account(settings).identity, send_options)
+        if prepared.validated.invalid:
+            preview.show_problems(context, prepared)
+        request = trial_request(prepared, number)
+    context.output.note(f"Only {number} is called, with what the first person would hear.")
+    return call_trial(context, settings, listed, request, receiver)
 
 
 def _refuse_without_effect(outcomes: OutcomeOptions, retries: RetryOptions, access: AccessOptions) -> None:

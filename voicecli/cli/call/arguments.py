@@ -69,7 +69,7 @@ def refuse_what_has_no_effect(
         raise InvalidInput("--until-confirmed needs --confirm or --keys, with the keys that confirm.")
     if not outcome.wants_key:
         refuse_without("--confirm or --keys", given(alert))
-    elif not asked.script().confirming():
+    elif (keys := asked.script().key_names()) is not None and not keys.accepted:
         refuse_without("a name other than stop", given(alert))
     if outcome.vca_elsewhere:
         refuse_conflicts("--vca-elsewhere", asked.script().questions())

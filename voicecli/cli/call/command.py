@@ -1,15 +1,14 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
-from collections.abc import Coroutine
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import interrupts, wiring
+from voicecli.cli import wiring
 from voicecli.cli.context import context_of
-from voicecli.cli.exit_codes import ExitCode, all_calls_code, waited_calls_code
+from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
@@ -20,17 +19,14 @@ from voicecli.cli.options.records import option
 from voicecli.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from voicecli.calling.results import CallResults
-    from voicecli.listener.open_questions import EndRequests
     from voicecli.store.guards import Once
 
 EXAMPLES = """\
 voicecli call +33199001234 "Your account has been updated" --wait
-voicecli call +33199001234 +33199005678 "We are closed today"
 echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
 voicecli call +33199001234 +33199005678 "The oven is hot. Press 1." \\
   --confirm 1 --until-confirmed
-voicecli call +33199001234 "At 9? 1: yes. 2: another day. 9: no more calls" \\
+voicecli call +33199001234 "At 9? 1: yes. 2: another day. 9: no more." \\
   --keys 1=confirmed,2=reschedule,9=stop
 voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash"
 """
@@ -102,8 +98,8 @@ def call(
                 reply=questions.after_question(request),
             )
         return ExitCode.DONE
-    from voicecli.calling.caller import DEFAULT_TIMEOUT, Caller
-    from voicecli.cli.call.show import show, show_event
+    from voicecli.calling.caller import Caller
+    from voicecli.cli.call import outcomes
 
     caller = Caller(
         wiring.account(settings),
@@ -125,25 +121,17 @@ def call(
         retries=network.retries,
         vca_elsewhere=outcome.vca_elsewhere,
     )
-    context.ledger = caller.ledger
     if not outcome.waits:
-        return all_calls_code(caller.place(requests, partial(show, context)))
-
-    def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
-        with context.output.streams.in_background(lambda: bool(ends)):
-            return interrupts.run(work, ends)
-
-    ended = caller.wait(
+        return outcomes.place(context, caller, requests)
+    return outcomes.place_and_wait(
+        context,
+        caller,
         requests,
-        keys=script.key_names(),
+        script,
+        timeout=outcome.timeout,
         until_confirmed=alert.until_confirmed,
         tell_anyway=alert.tell_anyway,
-        digits=script.captures,
-        timeout=outcome.timeout or DEFAULT_TIMEOUT,
-        on_event=partial(show_event, context),
-        run=run,
     )
-    return waited_calls_code(ended, until_confirmed=alert.until_confirmed)
 
 
 def _once(options: CallOptions) -> "Once":

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
 import typer
 
+from voicecli import phone
+from voicecli.cli.options.call import RecipientOptions
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
 from voicecli.errors import InvalidInput, quote
@@ -31,9 +33,19 @@ class AudienceOptions:
     all_faults: Annotated[bool, flag("Show all invalid rows, not three of a kind.")] = False
     do_not_call: Annotated[str | None, option("FILE", "A list of numbers not to call.")] = None
     again: Annotated[bool, flag("Send a list again that was sent before.")] = False
+    try_on: Annotated[
+        str | None,
+        option("NUMBER", "Call only this number, your own, with what the first person would hear."),
+    ] = None
     shard: Annotated[
         str | None, option("K/N", "Call only part K of N, to share a list among N machines.")
     ] = None
+
+    def own_number(self, recipients: RecipientOptions) -> phone.PhoneNumber | None:
+        """The number of --try-on. Raises InvalidInput."""
+        if self.try_on is None:
+            return None
+        return phone.parse(self.try_on, recipients.region, any_number=recipients.any_number)
 
     def part(self) -> tuple[int, int]:
         """The shard, from 1, and how many there are: 2/8. Raises InvalidInput."""
@@ -78,6 +90,22 @@ class HoursOptions:
         option("FROM-TO", "Call nobody between these times, in their own time zone, such as 21:00-08:00."),
     ] = None
     weekdays: Annotated[bool, flag("Call only from Monday to Friday, in their own time zone.")] = False
+    start_at: Annotated[
+        str | None,
+        option(
+            "TIME",
+            'Wait until then: 10:00 (today or tomorrow), 2026-11-30T10:00 or "10:00 Europe/Paris". Without a '
+            "zone it is the time in --region, else on this machine.",
+        ),
+    ] = None
+
+    def start(self, region: str | None) -> datetime | None:
+        """When to begin; None for at once. Raises InvalidInput."""
+        if self.start_at is None:
+            return None
+        from voicecli.broadcast.start_time import parse_start
+
+        return parse_start(self.start_at, region)
 
 
 @dataclass(frozen=True, slots=True)

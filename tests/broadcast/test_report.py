@@ -1,0 +1,161 @@
+"""What a report says of a broadcast, without its page; and the page, as text."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import RunningSandbox
+from lists import ANN, BOB, CAT, REFUSED, Broadcast, write
+from past import event, keep
+
+from voicecli.broadcast.report import Bar, Figures, describe_standing, placed_calls
+from voicecli.output import report_page
+from voicecli.sessions.key_names import KeyNames
+from voicecli.store.broadcasts import BroadcastRow, RowState
+
+ROW = BroadcastRow(1, "+33199001234", RowState.ACCEPTED, 1)
+KEYS = KeyNames.parse("1=confirmed,2=reschedule,9=stop", "confirmed")
+HOSTILE = "<script>document.title='no'</script>\u202e&amp;{{ 7 * 7 }}" + "\u0301" * 50
+
+
+def test_every_row_is_counted_once_and_in_words() -> None:
+    figures = Figures(KEYS)
+    rows = [
+        ROW._replace(outcome="COMPLETED", digits="1"),
+        ROW._replace(outcome="COMPLETED", digits="2", attempts=3),
+        ROW._replace(outcome="COMPLETED"),
+        ROW._replace(outcome="COMPLETED_UNSUBSCRIBED", digits="9"),
+        ROW._replace(outcome="NO_ANSWER"),
+        ROW._replace(outcome="BUSY", state=RowState.RETRY),
+        ROW,
+        ROW._replace(state=RowState.REFUSED, attempts=2),
+        ROW._replace(state=RowState.UNKNOWN),
+        ROW._replace(state=RowState.SKIPPED, attempts=0),
+        ROW._replace(state=RowState.PLANNED, attempts=0),
+    ]
+    for row in rows:
+        figures.add(row, "no coverage" if row.state in (RowState.REFUSED, RowState.SKIPPED) else "")
+    assert (figures.people, figures.called, figures.calls, figures.reached) == (11, 9, 11, 4)
+    assert figures.confirmed == 1
+    assert figures.outcomes[0] == Bar("completed", 3, "good")
+    assert sum(bar.number for bar in figures.outcomes) == figures.people
+    assert {(bar.words, bar.kind) for bar in figures.to_reach} == {
+        ("no answer", "warning"),
+        ("busy, to be called again", "warning"),
+        ("called, no outcome reported", ""),
+        ("not called: refused", "bad"),
+        ("unknown whether called", "warning"),
+        ("not called: left out", ""),
+        ("not called yet", ""),
+    }
+    assert figures.results == [
+        Bar("confirmed", 1, "good"),
+        Bar("reschedule", 1, "warning"),
+        Bar("stop", 1, "warning"),
+        Bar("no key", 1),
+    ]
+    assert figures.errors == [Bar("no coverage", 1, "bad")]
+
+
+def test_a_refused_request_is_no_call_and_an_unlisted_outcome_has_its_own_word() -> None:
+    assert placed_calls(ROW._replace(state=RowState.REFUSED)) == 0
+    assert placed_calls(ROW._replace(state=RowState.REFUSED, attempts=0)) == 0
+    assert placed_calls(ROW._replace(state=RowState.UNKNOWN)) == 1
+    assert describe_standing(ROW._replace(outcome="SOMETHING_NEW")) == ("SOMETHING_NEW", "bad")
+
+
+class Elements(HTMLParser):
+    """The tags of a page, their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def broadcast(sandbox: RunningSandbox) -> Broadcast:
+    return Broadcast(sandbox)
+
+
+def report(broadcast: Broadcast, of: str, *options: str) -> Elements:
+    done = broadcast("report", of, "-o", "report.html", *options)
+    assert (done.code, done.out) == (0, "report.html is written\n"), done
+    assert Path("report.html").stat().st_mode & 0o077 == 0
+    return Elements(Path("report.html").read_text())
+
+
+def test_the_page_says_who_was_reached_and_obeys_nothing(broadcast: Broadcast) -> None:
+    rows = [{"phone": ANN, "name": HOSTILE}, {"phone": BOB, "name": "محمد"}, {"phone": REFUSED, "name": "C"}]
+    write("p.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    of = broadcast.identifier("p.jsonl", "Hi", "--yes", code=7)
+    home = Path(broadcast.environment["VOICECLI_HOME"])
+    failed = {"errorCode": -2004, "errorMessage": "no"}
+    keep(home, event("VSS", "COMPLETED", "s-1", clientRequestId=f"{of}-1-1"))
+    keep(home, event("VSS", "ERROR", "s-2", clientRequestId=f"{of}-2-1", errorDetails=failed))
+    write("said.txt", "Hello {name} </blockquote>\n<script>")
+    page = report(broadcast, of, "--text", "said.txt")
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.tags}
+    assert not [attrs for _, attrs in page.tags if {"src", "href", "onclick"} & attrs.keys()]
+    [policy] = [attrs["content"] for _, attrs in page.tags if "http-equiv" in attrs]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; ")
+    assert page.tags[0] == ("html", {"lang": "en"})
+    for words in (
+        "1 of 3 people reached",
+        "of p.jsonl. Begun",
+        "<script>document.title='no'</script>\\u202e&amp;{{ 7 * 7 }}" + "\u0301" * 5 + "\\u0301",
+        "محمد",
+        "Hello {name} </blockquote>\n<script>",
+        "not called: refused",
+        "8x8 refused: the caller ID is not allowed",
+        ANN,
+    ):
+        assert words in page.text, words
+    assert "\u202e" not in page.text
+    heads = [attrs.get("scope") for tag, attrs in page.tags if tag == "th"]
+    assert {*heads} == {"col", "row"}
+    assert [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)][:2] == ["h1", "h2"]
+
+
+def test_people_can_be_left_out_or_masked(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", f"phone,name\n{ANN},Anna\n{BOB},{CAT}\n"), "Hi", "--yes")
+    masked = report(broadcast, of, "--mask-numbers", "--show", "phone,name")
+    assert "+33••••1234" in masked.text
+    assert not [number for number in (ANN, BOB, CAT) if number in masked.text]
+    alone = report(broadcast, of, "--no-people")
+    assert not [words for words in (ANN, BOB, "Anna", "1234") if words in alone.text]
+    assert "called, no outcome reported" in alone.text
+
+
+def test_of_many_people_all_are_in_a_file_beside_the_page(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_page, "MAX_PEOPLE", 1)
+    of = broadcast.identifier(write("p.csv", f"phone,name\n{ANN},A\n{BOB},=B\n{CAT},C\n"), "Hi", "--yes")
+    done = broadcast("report", of, "-o", "a.html", "--json")
+    assert done.json == {"file": "a.html", "people": 3, "peopleFile": "a-people.csv"}
+    page = Elements(Path("a.html").read_text())
+    assert "These are the first 1 of 3. All people are in a-people.csv" in page.text
+    assert page.text.count(ANN) == 2
+    assert CAT not in page.text
+    with Path("a-people.csv").open(newline="") as file:
+        people = list(csv.DictReader(file))
+    assert [(row["name"], row["number"], row["reached"]) for row in people] == [
+        ("A", ANN, "no"),
+        ("'=B", BOB, "no"),
+        ("C", CAT, "no"),
+    ]
+    assert broadcast("report", of, "-o", "a.html", "--no-people", "--json").json["peopleFile"] is None
+    for wrong in (["-o", "a.pdf"], [], ["-o", "nowhere/a.html"]):
+        assert broadcast("report", of, *wrong).code == 2

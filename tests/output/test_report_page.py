@@ -1,0 +1,147 @@
+"""The page of a report as a browser shows and prints it, and its colours."""
+
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+import pypdf
+import pytest
+from contrast import contrast, luminance
+
+from voicecli.broadcast.report import Bar, Person, Report
+from voicecli.output import report_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+TEMPLATE = Path(report_page.__file__).with_name("templates") / "report.html"
+WHEN = datetime(2026, 11, 28, 19, 30, tzinfo=UTC)
+NAMES = (
+    "Anna Müller",
+    "山田 太郎",
+    "محمد الأحمد",
+    "דוד כהן",
+    "👩\u200d🚀 Zoë",
+    "<script>parent.document.title='obeyed'</script>",
+    "<img src=x onerror=\"parent.document.title='obeyed'\">",
+    "\u202egnirts",
+    "M" * 150,
+    "Z" + "\u0301" * 60,
+    "",
+)
+BARS = (
+    Bar("completed", 1_200, "good"),
+    Bar("8x8 refused: " + "a_word_without_an_end_" * 8, 3, "bad"),
+    Bar("called, no outcome reported", 20),
+)
+REPORT = Report(
+    broadcast="b3f9a1c2d4e",
+    source="a list with a long name, saved again and again (copy of copy).xlsx",
+    state="interrupted",
+    begun=WHEN,
+    last_call=WHEN,
+    made=WHEN,
+    people=5_000,
+    called=4_990,
+    calls=6_000,
+    reached=1_200,
+    confirmed=1_000,
+    outcomes=BARS,
+    results=BARS,
+    to_reach=BARS,
+    errors=BARS,
+    timeline=[Bar(f"2026-11-28 {hour:02}:00", hour) for hour in range(24)],
+    has_answers=True,
+    text="Hello {name},\nhttps://example.com/" + "long/" * 40,
+)
+
+
+def person(name: str) -> Person:
+    why = "8x8 refused: the caller ID is not allowed for this subaccount (-1014)"
+    return Person([name, "Köln"], "+33199001234", "not called: refused", "bad", why, "reschedule", 2, False)
+
+
+def page() -> str:
+    people = [person(name) for name in NAMES * 8]
+    values = {
+        "report": REPORT,
+        "columns": ("Full name", "city"),
+        "with_people": True,
+        "people": people,
+        "to_reach": people,
+        "people_file": "report-people.csv",
+        "completed_means": "Completed.",
+    }
+    return b"".join(report_page.pieces("report.html", values)).decode()
+
+
+def colours(block: str) -> dict[str, float]:
+    """The luminance of each colour of a set."""
+    found = re.findall(r"--(\w+): #(\w\w)(\w\w)(\w\w)", block)
+    return {name: luminance(*(int(part, 16) for part in parts)) for name, *parts in found}
+
+
+def test_all_colours_can_be_read_on_the_grounds_of_both_screens() -> None:
+    light, dark = map(colours, re.findall(r"^:root \{(.*)\}", TEMPLATE.read_text(), re.MULTILINE))
+    assert light.keys() == dark.keys() >= {"text", "muted", "good", "warning", "bad", "plain"}
+    for tones in (light, dark):
+        for name in tones.keys() - {"ground", "line"}:
+            assert contrast(tones["ground"], tones[name]) >= 4.5, name
+
+
+def chromium(*arguments: str) -> str:
+    assert CHROMIUM is not None
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+MEASURE = """<!DOCTYPE html><title>shown</title><iframe width="WIDTH" height="900" srcdoc="PAGE"></iframe>
+<script>onload = () => {
+  const inner = document.querySelector("iframe").contentDocument, tall = inner.documentElement;
+  const outside = [...inner.querySelectorAll("main *")].filter(one => {
+    const style = getComputedStyle(one.closest("thead") || one);
+    return one.getBoundingClientRect().right > WIDTH + 1 && style.position !== "absolute"; });
+  document.body.textContent = JSON.stringify([tall.scrollWidth, tall.clientWidth,
+    outside.map(one => one.outerHTML.slice(0, 80)), inner.querySelectorAll("script, img").length]);
+}</script>"""
+
+
+@pytest.mark.soak
+@pytest.mark.process
+@needs_chromium
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_fits_a_screen_and_nothing_in_it_is_obeyed(tmp_path: Path, width: int) -> None:
+    measure = MEASURE.replace("WIDTH", str(width)).replace("PAGE", escape(page()))
+    (tmp_path / "measure.html").write_text(measure)
+    shown = chromium("--window-size=1600,1000", "--dump-dom", f"file://{tmp_path}/measure.html")
+    found = re.search(r"\[(\d+),(\d+),(\[.*?\]),(\d+)\]", shown)
+    assert found, shown[-500:]
+    needed, there, outside, elements = found.groups()
+    assert int(needed) <= int(there) <= width
+    assert (outside, elements) == ("[]", "0")
+    assert "<title>shown</title>" in shown
+
+
+@pytest.mark.soak
+@pytest.mark.process
+@needs_chromium
+def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(page())
+    printed = tmp_path / "report.pdf"
+    chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", f"file://{tmp_path}/report.html")
+    pages = pypdf.PdfReader(printed).pages
+    assert [round(float(side)) for side in (pages[0].mediabox.width, pages[0].mediabox.height)] == [595, 842]
+    texts = ["".join(one.extract_text().split()) for one in pages]
+    for words in (
+        "1,200 of 5,000 people reached",
+        "Hello {name},",
+        "6,000",
+        "2026-11-28 23:00",
+        "\\u202egnirts",
+    ):
+        assert "".join(words.split()) in "".join(texts), words
+    assert "".join(texts).count("+33199001234") == 2 * 8 * len(NAMES)
+    assert all("Phone" in text for text in texts[3:-1]), "the heading of the table is on each page"

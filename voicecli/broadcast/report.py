@@ -1,0 +1,200 @@
+"""What a report says of a broadcast, as one value: figures, what is still to be done, and its people."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from voicecli.broadcast.result_filter import is_reached
+from voicecli.broadcast.results import Result
+from voicecli.output.event_rows import outcome_style
+from voicecli.sessions.key_names import KeyNames, answers_of, answers_text, result_of
+from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.voice_api import codes
+from voicecli.voice_api.codes import Outcome
+
+_KEY_KINDS = {True: "good", False: "warning"}  # whether it is an accepted answer
+_KINDS = {"green": "good", "yellow": "warning", "red": "bad"}
+
+
+class Bar(NamedTuple):
+    """How many of what. ``kind`` is good, warning, bad or empty."""
+
+    words: str
+    number: int
+    kind: str = ""
+
+
+class Person(NamedTuple):
+    """A row of the broadcast as a report shows it. ``values`` are those of the list's columns that are shown;
+    ``why`` says more where there is more to say."""
+
+    values: Sequence[str]
+    number: str
+    outcome: str
+    kind: str
+    why: str
+    result: str
+    calls: int
+    is_reached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Of one broadcast, when it was ``made``. ``people`` are all rows; those who were ``called`` got
+    ``calls`` calls, and ``reached`` of them answered. ``confirmed`` is None where nobody was asked to.
+    ``to_reach`` says why the others were not reached, ``has_answers`` whether anybody was asked for a key or
+    digits; ``text`` is what people were told, if it is known."""
+
+    broadcast: str
+    source: str
+    state: str
+    begun: datetime
+    last_call: datetime | None
+    made: datetime
+    people: int
+    called: int
+    calls: int
+    reached: int
+    confirmed: int | None
+    outcomes: Sequence[Bar]
+    results: Sequence[Bar]
+    to_reach: Sequence[Bar]
+    errors: Sequence[Bar]
+    timeline: Sequence[Bar]
+    has_answers: bool = False
+    text: str | None = None
+
+    @property
+    def has_completed(self) -> bool:
+        return any(bar.words == codes.OUTCOMES[Outcome.COMPLETED] for bar in self.outcomes)
+
+    def summary(self) -> Iterator[tuple[str, str | int]]:
+        """Its figures as a table, for a sheet."""
+        yield "Broadcast", self.broadcast
+        yield "List", self.source
+        yield "State", self.state
+        yield "Begun", f"{self.begun:%Y-%m-%d %H:%M:%S}"
+        if self.last_call is not None:
+            yield "Last call", f"{self.last_call:%Y-%m-%d %H:%M:%S}"
+        yield "Report made", f"{self.made:%Y-%m-%d %H:%M:%S}"
+        yield "People", self.people
+        yield "Called", self.called
+        yield "Calls", self.calls
+        yield "Reached", self.reached
+        if self.confirmed is not None:
+            yield "Confirmed", self.confirmed
+        groups = {"Outcome": self.outcomes, "Result": self.results, "Error": self.errors}
+        for name, bars in groups.items():
+            yield from ((f"{name}: {bar.words}", bar.number) for bar in bars)
+
+
+class Figures:
+    """Counts people as they are read."""
+
+    def __init__(self, keys: KeyNames | None) -> None:
+        self._keys = keys
+        self.people = self.called = self.calls = self.reached = self.confirmed = 0
+        self._outcomes: Counter[tuple[str, str]] = Counter()
+        self._to_reach: Counter[tuple[str, str]] = Counter()
+        self._results = Counter(dict.fromkeys(keys.names.values() if keys else (), 0))
+        self._errors: Counter[str] = Counter()
+
+    def add(self, row: BroadcastRow, why: str = "") -> None:
+        """One row; ``why`` is what went wrong, if it is known."""
+        standing = describe_standing(row)
+        self.people += 1
+        calls = placed_calls(row)
+        self.calls += calls
+        self.called += calls > 0
+        self._outcomes[standing] += 1
+        if is_reached(row):
+            self.reached += 1
+        else:
+            self._to_reach[standing] += 1
+        if (name := result_of(self._keys, row.digits)) is not None:
+            self._results[name] += 1
+        self.confirmed += self._keys is not None and row.digits in self._keys.accepted
+        if why and row.state is not RowState.SKIPPED:
+            self._errors[why] += 1
+
+    @property
+    def outcomes(self) -> Sequence[Bar]:
+        return _bars(self._outcomes)
+
+    @property
+    def to_reach(self) -> Sequence[Bar]:
+        return _bars(self._to_reach)
+
+    @property
+    def results(self) -> Sequence[Bar]:
+        """Of each key that has a name, and how many answered without pressing one of these."""
+        if self._keys is None:
+            return ()
+        pressed = self._results.total()
+        none = [Bar("no key", self.reached - pressed)] if self.reached > pressed else []
+        accepted = {self._keys.names[key] for key in self._keys.accepted}
+        return [
+            *(
+                Bar(name, count, "good" if name in accepted else "warning")
+                for name, count in self._results.items()
+            ),
+            *none,
+        ]
+
+    @property
+    def errors(self) -> Sequence[Bar]:
+        return [Bar(words, count, "bad") for words, count in self._errors.most_common()]
+
+
+def _bars(counts: Counter[tuple[str, str]]) -> Sequence[Bar]:
+    return [Bar(words, count, kind) for (words, kind), count in counts.most_common()]
+
+
+def placed_calls(row: BroadcastRow) -> int:
+    """How many calls of a row were placed, or may have been: its last request may have been refused."""
+    return row.attempts - (row.state is RowState.REFUSED and row.attempts > 0)
+
+
+def describe_standing(row: BroadcastRow) -> tuple[str, str]:
+    """What became of a row in words, and whether that is good, a warning or bad."""
+    match row.state:
+        case RowState.PLANNED:
+            return "not called yet", ""
+        case RowState.SENDING:
+            return "being called", ""
+        case RowState.REFUSED:
+            return "not called: refused", "bad"
+        case RowState.UNKNOWN:
+            return "unknown whether called", "warning"
+        case RowState.SKIPPED:
+            return "not called: left out", ""
+        case _ if row.outcome is None:
+            return "called, no outcome reported", ""
+    words, kind = codes.describe_outcome(row.outcome), _KINDS[outcome_style(row.outcome)]
+    kind = "warning" if kind == "bad" and is_reached(row) else kind
+    return (f"{words}, to be called again" if row.state is RowState.RETRY else words), kind
+
+
+def people(
+    results: Iterable[Result],
+    keys: KeyNames | None,
+    columns: Sequence[str],
+    errors: Mapping[int, str],
+    mask: Callable[[str], str] = str,
+) -> Iterator[Person]:
+    """The people of these results, with these columns of their list. ``errors`` has what went wrong, by line;
+    ``mask`` hides numbers."""
+    for row, values in results:
+        words, kind = describe_standing(row)
+        yield Person(
+            [mask(values[name]) for name in columns],
+            mask(row.destination),
+            words,
+            kind,
+            mask(row.reason or errors.get(row.line, "")),
+            result_of(keys, row.digits) or answers_text(answers_of(keys, row.digits)),
+            placed_calls(row),
+            is_reached(row),
+        )

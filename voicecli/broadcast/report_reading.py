@@ -1,0 +1,87 @@
+"""Reads what a report says from the store."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from voicecli.broadcast import status
+from voicecli.broadcast.options import BroadcastOptions
+from voicecli.broadcast.report import Bar, Figures, Report
+from voicecli.broadcast.results import Results
+from voicecli.sessions.session import Session
+from voicecli.store.broadcast_rows import calls_by_time, read_rows, rows_with_outcome, time_of_calls
+from voicecli.store.broadcasts import Broadcast
+from voicecli.store.engine import Store
+from voicecli.store.event_queries import events_of_session
+from voicecli.voice_api.codes import Outcome
+
+MAX_ERRORS = 1_000  # calls whose errors are looked up
+MAX_SLOTS = 24  # of the time line
+_SLOTS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800)  # seconds
+
+
+def read_report(results: Results, *, text: str | None = None) -> tuple[Report, Mapping[int, str]]:
+    """The report on a broadcast, and what went wrong with its calls, by line, as far as it is known. ``text``
+    is what people were told. Raises StoreFailed."""
+    store, broadcast = results.store, results.broadcast
+    errors = _errors(store, broadcast)
+    figures = Figures(results.keys)
+    for row in read_rows(store, broadcast):
+        figures.add(row, row.reason or errors.get(row.line, ""))
+    first, last = time_of_calls(store, broadcast)
+    accepts = results.keys is not None and results.keys.accepted
+    shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
+    report = Report(
+        broadcast=broadcast.id,
+        source=(Path(broadcast.file).name or "a list from a pipe") + shard,
+        state=status.state(store, broadcast),
+        begun=_local(broadcast.created),
+        last_call=_local(last) if last else None,
+        made=datetime.now(UTC).astimezone(),
+        people=figures.people,
+        called=figures.called,
+        calls=figures.calls,
+        reached=figures.reached,
+        confirmed=figures.confirmed if accepts else None,
+        outcomes=figures.outcomes,
+        results=figures.results,
+        to_reach=figures.to_reach,
+        errors=figures.errors,
+        timeline=_timeline(store, broadcast, first, last) if last else (),
+        has_answers=BroadcastOptions.from_mapping(broadcast.options).captures,
+        text=text,
+    )
+    return report, errors
+
+
+def _errors(store: Store, broadcast: Broadcast) -> Mapping[int, str]:
+    """What 8x8 says went wrong with the calls that it could not make, by line."""
+    found = {}
+    rows = rows_with_outcome(store, broadcast, Outcome.ERROR, Outcome.FAILED)
+    for row in islice(rows, MAX_ERRORS):
+        if row.session is not None:
+            summary = Session.of(None, events_of_session(store, row.session, kind="VSS")).summary
+            found[row.line] = summary.error
+    return {line: words for line, words in found.items() if words}
+
+
+def _timeline(store: Store, broadcast: Broadcast, first: int, last: int) -> Sequence[Bar]:
+    """How many calls left when, in slots of equal length by this machine's clock."""
+    offset = _local(first).utcoffset() or timedelta()
+    shift = round(offset.total_seconds() * 1e6)
+    for seconds in _SLOTS:
+        slot = seconds * 1_000_000
+        start = (first + shift) // slot * slot - shift
+        if (last - start) // slot < MAX_SLOTS:
+            break
+    counts = calls_by_time(store, broadcast, start, slot)
+    form = "%H:%M:%S" if seconds < 60 else "%H:%M"
+    if _local(first).date() != _local(last).date():
+        form = f"%Y-%m-%d {form}" if seconds < 86_400 else "%Y-%m-%d"
+    slots = range(min((last - start) // slot + 1, 10 * MAX_SLOTS))
+    return [Bar(f"{_local(start + place * slot):{form}}", counts.get(place, 0)) for place in slots]
+
+
+def _local(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
