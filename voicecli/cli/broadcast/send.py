@@ -44,7 +44,7 @@ def send(
         str,
         typer.Argument(
             metavar="FILE",
-            help="The list: CSV, TSV, JSON Lines, or one number a line; - reads standard input.",
+            help="The list: Excel (.xlsx), CSV, TSV, JSON Lines, or a number a line; - reads standard input.",
         ),
     ],
     message: Annotated[
