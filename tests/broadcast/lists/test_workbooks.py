@@ -1,9 +1,12 @@
 """Lists that are sheets of a workbook: which cells are understood, and what is refused with which words."""
 
+import csv
 import io
+import itertools
 import re
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from voicecli import manual
 from voicecli.broadcast.lists import recipients
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.plan import Plan
@@ -396,3 +400,43 @@ def test_a_list_that_was_saved_anew_is_the_same() -> None:
         b"phone,name\n+33199001234,Ann\n",
     )
     assert ours[0] not in {recipients.read(other).digest for other in others}
+
+
+def manual_table(heading: str) -> list[list[str]]:
+    """The rows of the table in the manual that begins so."""
+    lines = iter(manual.page("lists").splitlines())
+    next(line for line in lines if line.startswith(f"| {heading} |"))
+    next(lines)
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in rows]
+
+
+def typed(text: str) -> object:
+    """What Excel makes of what is typed into a cell."""
+    for read in (int, float, date.fromisoformat, time.fromisoformat):
+        with suppress(ValueError):
+            return read(text)
+    return text
+
+
+@pytest.mark.parametrize(("value", "code", "shown"), manual_table("in the cell"))
+def test_cells_are_understood_as_the_manual_says(value: str, code: str, shown: str) -> None:
+    content = formatted(typed(value), code)
+    if shown.startswith("refused"):
+        with pytest.raises(InvalidInput, match="B2 "):
+            heard(content)
+    else:
+        assert heard(content) == shown
+
+
+def test_what_excel_left_in_a_csv_is_understood_as_the_manual_says() -> None:
+    rows = manual_table("in the CSV")
+    file = io.StringIO()
+    csv.writer(file).writerows([("phone", "x"), *((written, "1") for written, _ in rows)])
+    plan = Plan(recipients.read(file.getvalue().encode()), Script(source=ANN, text="Hello"), region="FR")
+    for record, (_, understood) in zip(plan.recipients, rows, strict=True):
+        if understood.startswith("refused"):
+            with pytest.raises(InvalidInput, match="digits are lost"):
+                plan.number(record)
+        else:
+            assert plan.number(record) == understood
