@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from voicecli import interrupts, phone
@@ -46,12 +47,13 @@ class Plan:
         self._any_number = any_number
         columns = recipients.columns
         template = None if script.text is None else Template(script.text)
+        thanks = None if script.thanks is None else Template(script.thanks)
         own_callflow = None if callflow is None else CallflowTemplate(callflow)
         self.has_question = script.captures or "sayAndCapture" in json.dumps(callflow)
         """Whether the calls ask for digits."""
         self.has_continuation = script.captures or _has_continuation(callflow)
         """Whether something follows the first question."""
-        names = [*(template.names if template else ()), *(own_callflow.names if own_callflow else ())]
+        names = [name for part in (template, thanks, own_callflow) if part for name in part.names]
         try:
             self._phone_column = find_phone_column(columns, to_column)
         except InvalidInput as error:
@@ -81,6 +83,7 @@ class Plan:
         self.voices: set[str] = set()
         """Those that the rows looked at so far are spoken with."""
         self._render_text = None if template is None else template.bind(columns)
+        self._render_thanks = None if thanks is None else thanks.bind(columns)
         self._render_callflow = None if own_callflow is None else own_callflow.bind(columns)
         self._with_options = lru_cache(MAX_SCRIPTS)(self._validated_script)
         if region is not None:
@@ -119,8 +122,9 @@ class Plan:
             return sum(map(script.seconds, texts))
         if text is None:
             return 0.0
-        script.check_text(text)
-        return script.seconds(text)
+        if script.thanks is not None:
+            _check_thanks(script)
+        return script.seconds(script.check_text(text))
 
     def texts(self, record: Record) -> list[str]:
         """What this record hears, with what the list says is spelled out. Raises InvalidInput."""
@@ -167,6 +171,8 @@ class Plan:
         script = self._with_options(tuple([values[index] for index in self._options.values()]))
         if record.cells:
             values = _spoken_values(record, script)
+        if self._render_thanks is not None and script.thanks is self._script.thanks:  # no column has others
+            script = replace(script, thanks=self._render_thanks(values))
         if script.play is not None or self._render_callflow is not None:
             return script, None
         if self._render_text is not None:
@@ -209,6 +215,14 @@ def _spoken_values(record: Record, script: Script) -> Sequence[str]:
     return [
         for_voice(value, voice) if index in amounts else value for index, value in enumerate(record.values)
     ]
+
+
+def _check_thanks(script: Script) -> None:
+    """Raises InvalidInput for what can't be said once a key was pressed."""
+    try:
+        script.check_text(script.thanks or "")
+    except InvalidInput as error:
+        raise InvalidInput(f"--thanks: {error.message}") from error
 
 
 def _has_continuation(document: object) -> bool:

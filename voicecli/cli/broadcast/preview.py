@@ -55,7 +55,8 @@ def show_problems(context: Context, prepared: Prepared) -> None:
 
 def warn_of_placeholders(context: Context, content: Content, columns: Sequence[str]) -> None:
     """Warn of what may be meant as a placeholder. Other words of the message are not shown."""
-    found = other_placeholders(content.text or content.callflow or "", columns)
+    texts = " ".join(filter(None, (content.text, content.callflow, content.thanks)))
+    found = other_placeholders(texts, columns)
     for written, name in [*found.items()][:MOST_WARNINGS]:
         context.output.warning(f"{written} is no placeholder. Did you mean {{{name}}}?")
 
