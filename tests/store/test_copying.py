@@ -10,10 +10,20 @@ import pytest
 from past import event, keep, keep_a_call, keep_all
 
 from voicecli.account import AccountId
+from voicecli.at_most import AtMost
 from voicecli.clock import now
-from voicecli.errors import InUse, PlacedBefore, StoreFailed
+from voicecli.errors import CalledTooOften, InUse, PlacedBefore, StoreFailed
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import attempt_outcomes, broadcasts, former_keys, keys, runs, sealing, unsubscribed
+from voicecli.store import (
+    attempt_outcomes,
+    broadcasts,
+    contacts,
+    former_keys,
+    keys,
+    runs,
+    sealing,
+    unsubscribed,
+)
 from voicecli.store.attempts import Attempts, attempts_where, sealed_flow
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcast_rows import read_rows
@@ -29,6 +39,7 @@ from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api import webhook_events
+from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.messages import voice_message
 
 ACCOUNT = AccountId("https://voice.8x8.com", "some_sub")
@@ -188,6 +199,8 @@ def test_what_was_sent_before_counts_there(own: SqliteStore, shared: Store) -> N
     copy_store(own, shared)
     with pytest.raises(PlacedBefore):
         Guards(shared, ACCOUNT).claim(message(), ONCE)
+    with pytest.raises(CalledTooOften):
+        contacts.refuse_too_often(shared, destinations(message().callflow), AtMost(1, timedelta(days=1)))
     Guards(shared, ACCOUNT).claim(message(text="something else"), ONCE)
     with pytest.raises(PlacedBefore):
         broadcasts.refuse_repetition(
