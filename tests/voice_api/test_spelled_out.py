@@ -193,7 +193,7 @@ def read_back(text: str) -> list[str]:
     return [characters(found) for found in SPELLED.findall(text)]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.randoms())
 def test_every_code_is_whole_and_nothing_else_is_touched(random: Random) -> None:
     check_texts(random, 10)
