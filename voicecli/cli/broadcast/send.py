@@ -137,7 +137,7 @@ def _send(
     yes: bool,
 ) -> ExitCode:
     """Show it, ask, wait for its start, and call."""
-    from voicecli.cli.broadcast import preview
+    from voicecli.cli.broadcast import preview, waiting
     from voicecli.store.opening import open_store
 
     account, place = wiring.account(settings).identity, wiring.store_place(settings)
@@ -148,14 +148,12 @@ def _send(
         if dry_run:
             return preview.dry_run(context, settings, prepared)
         prepared.check()
+        if send_options.start is not None:
+            waiting.check_account(context, settings, receiver if listed.options.waits else None)
         preview.confirm(context, settings, prepared, yes=yes)
         if send_options.start is None:
             return _start(context, settings, prepared, listed, receiver)
-    if listed.options.waits:  # what is missing is told now, not when nobody looks any more
-        wiring.listening_plan(context, settings, receiver.access, register=True, force=receiver.force)
-    from voicecli.cli.broadcast.waiting import wait_for_start
-
-    wait_for_start(context, send_options.start)
+    waiting.wait_for_start(context, send_options.start)
     with open_store(place) as store:
         prepared = listed.prepare(store, account, send_options)  # whoever has unsubscribed meanwhile
         return _start(context, settings, prepared, listed, receiver)
