@@ -77,6 +77,7 @@ def test_the_plan_says_where_it_is_night_and_until_when(broadcast: Broadcast) ->
     assert figures["outsideHoursUntil"] == zone["until"]
 
 
+@pytest.mark.soak
 def test_of_many_zones_those_with_most_people_are_shown(broadcast: Broadcast) -> None:
     """Quiet is everywhere but for ten minutes, so that each zone has another time at which they begin."""
     numbers = [SINGAPORE, "+6561234568", ANN, HONOLULU, "+6432345678", "+61212345678", "+551123456789"]

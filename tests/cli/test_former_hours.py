@@ -75,7 +75,7 @@ def test_the_old_line_still_calls_by_day_and_quiet_means_the_id_alone(broadcast:
     assert broadcast("show", of, "--json").json["options"]["notBetween"] is None
 
 
-@pytest.mark.parametrize("hours", [HOURS[0], *WRONG_HOURS])
+@pytest.mark.parametrize("hours", [HOURS[0], WRONG_HOURS[0]])
 def test_a_message_that_is_only_hours_is_refused(broadcast: Broadcast, hours: str) -> None:
     write("people", people(ANN, BOB))
     write("text", f"{hours}\n")

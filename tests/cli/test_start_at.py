@@ -110,6 +110,7 @@ def test_all_is_checked_before_the_wait(broadcast: Broadcast) -> None:
     assert broadcast(write("bad.csv", people(ANN) + "nobody,Nob\n"), MESSAGE, *start).code == 2
     broken = broadcast("people.csv", MESSAGE, *start, "--confirm", "1", "--public-url", "nowhere")
     assert broken.code in (2, 3)
+    assert broadcast("people.csv", MESSAGE, *start, EIGHT_X_EIGHT_API_KEY="wrong-key-of-mine").code == 4
     of = broadcast.identifier("people.csv", MESSAGE, "--yes")
     assert broadcast("people.csv", MESSAGE, *start).code == 9
     assert broadcast("list", "-q").out == f"{of}\n"

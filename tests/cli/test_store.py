@@ -19,7 +19,7 @@ from shared_postgresql import SharedServer, environment
 from voicecli import clock
 from voicecli.broadcast.retention import prune_in_background
 from voicecli.checks import store as store_checks
-from voicecli.store import sqlite
+from voicecli.store import contacts, sqlite
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import migrate_store, open_store
 from voicecli.store.spool import place_of_spool
@@ -168,6 +168,11 @@ def test_doctor_names_each_right_that_is_missing(
         postgresql.execute(statement, database)
     little = team._replace(url=(team.url or "").replace("postgres@", f"{user}@"))
     assert checks(little)[0] == 0
+    with open_store(little) as store:
+        contacts.prepare(store)  # it may make no index, and does without
+        assert not store.read_number(
+            "SELECT count(*) FROM pg_indexes WHERE indexname = 'calls_by_destination'"
+        )
     postgresql.execute(f"REVOKE UPDATE, DELETE ON voicecli.events, voicecli.calls FROM {user}", database)
     code, found = checks(little)
     assert code == 3

@@ -48,9 +48,17 @@ def test_the_outcome_is_that_of_a_call(own_sandbox: RunningSandbox) -> None:
         done = broadcast("people.csv", "1: yes. 2: no.", *keys, "--try-on", number, "--json")
         assert done.code == code, done
         assert json.loads(done.out)["digits"] == digits
+    assert broadcast.called == [PRESSES_1, PRESSES_2]
+
+
+@pytest.mark.soak
+def test_who_has_unsubscribed_is_not_tried_on_either(own_sandbox: RunningSandbox) -> None:
+    broadcast = Broadcast(own_sandbox)
+    write("people.csv", people(ANN, BOB))
+    access = public_access()
     retry = ("--retry", "busy", *access)
     assert broadcast("people.csv", MESSAGE, *retry, "--try-on", BUSY, "--json").code == 11
-    assert broadcast.called == [PRESSES_1, PRESSES_2, BUSY]
+    assert broadcast.called == [BUSY]
     unsubscribes = "+33199000601"
     assert broadcast("people.csv", MESSAGE, "--wait", *access, "--try-on", unsubscribes).code == 15
     before = broadcast.called

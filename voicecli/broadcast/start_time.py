@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -86,8 +87,9 @@ def _named_zone(name: str) -> tzinfo:
     if re.fullmatch(_OFFSET, name):
         zone = datetime.fromisoformat(f"2000-01-01T00:00{name}").tzinfo
         return zone or UTC
-    if (names := available_timezones()) and name in names:
+    with suppress(KeyError, ValueError, OSError):  # unknown, no name at all, or a folder of zones
         return ZoneInfo(name)
+    names = available_timezones()
     meant = sorted(one for one in names if name.lower() in (one.lower(), one.rpartition("/")[2].lower()))
     near = meant[0] if meant else nearest(name, sorted(names))
     hint = f"Did you mean {near}?" if near else "Give its name in the tz database, such as Europe/Paris."

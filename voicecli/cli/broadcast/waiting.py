@@ -4,9 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from voicecli import durations, interrupts
+from voicecli.broadcast.options import ReceiverOptions
 from voicecli.broadcast.start_time import describe_start
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.errors import Interrupted, InvalidInput
+from voicecli.settings import Settings
 
 STEP = 1.0  # seconds after which the wall clock is looked at again: it may be set, and the machine may sleep
 LATEST = timedelta(minutes=15)  # after which the start was missed
@@ -14,6 +17,18 @@ LATEST = timedelta(minutes=15)  # after which the start was missed
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def check_account(context: Context, settings: Settings, receiver: ReceiverOptions | None) -> None:
+    """Whether 8x8 takes the key, and what receives its reports (None for nothing) is complete: what is wrong
+    is told now, not when nobody looks any more. Raises what a client raises, InvalidInput and
+    ConfigurationError."""
+    from voicecli.voice_api.operations.webhooks import list_webhooks
+
+    if receiver is not None:
+        wiring.listening_plan(context, settings, receiver.access, register=True, force=receiver.force)
+    with wiring.subaccount_client(context, settings) as client:
+        client.send(list_webhooks())
 
 
 def wait_for_start(
