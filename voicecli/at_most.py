@@ -39,8 +39,8 @@ class AtMost(NamedTuple):
 
     @property
     def words(self) -> str:
-        """At most so many: 1 in 24h."""
-        return f"{self.calls} in {self._time}"
+        """At most so often: once in 24h."""
+        return f"{'once' if self.calls == 1 else f'{self.calls} times'} in {self._time}"
 
     def __str__(self) -> str:
         return f"{self.calls}/{self._time}"

@@ -180,8 +180,8 @@ def _token_problem(value: str) -> str | None:
 def _at_most_problem(value: str) -> str | None:
     try:
         AtMost.parse(value)
-    except InvalidInput as error:
-        return f"{error.message.rstrip('.')}"
+    except InvalidInput:
+        return "the limit of calls can't be read"
     return None
 
 

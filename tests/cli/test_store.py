@@ -19,7 +19,7 @@ from shared_postgresql import SharedServer, environment
 from voicecli import clock
 from voicecli.broadcast.retention import prune_in_background
 from voicecli.checks import store as store_checks
-from voicecli.store import sqlite
+from voicecli.store import contacts, sqlite
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import migrate_store, open_store
 from voicecli.store.spool import place_of_spool
@@ -133,6 +133,13 @@ def test_doctor_looks_at_the_database(checks: Checks, team: StorePlace) -> None:
     assert "(LISTEN)" in found["pooler"]["words"]
 
 
+def test_doctor_looks_at_the_database_before_there_is_an_account(run: Program, team: StorePlace) -> None:
+    done = run("doctor", "--json", env=environment(team))
+    checks = {check["check"]: check["state"] for check in done.json["checks"]}
+    assert done.code == 3
+    assert checks == {".env": "ok", "settings": "failed", **dict.fromkeys(OF_DATABASE, "ok")}
+
+
 def test_doctor_knows_a_pooler(
     checks: Checks, team: StorePlace, postgresql: SharedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +168,11 @@ def test_doctor_names_each_right_that_is_missing(
         postgresql.execute(statement, database)
     little = team._replace(url=(team.url or "").replace("postgres@", f"{user}@"))
     assert checks(little)[0] == 0
+    with open_store(little) as store:
+        contacts.prepare(store)  # it may make no index, and does without
+        assert not store.read_number(
+            "SELECT count(*) FROM pg_indexes WHERE indexname = 'calls_by_destination'"
+        )
     postgresql.execute(f"REVOKE UPDATE, DELETE ON voicecli.events, voicecli.calls FROM {user}", database)
     code, found = checks(little)
     assert code == 3

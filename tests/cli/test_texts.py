@@ -105,6 +105,19 @@ def test_a_callflow_and_a_column_of_thanks_are_looked_at(broadcast: Broadcast) -
     assert f"1 text (line 3) with {PARTY}." in done.err
 
 
+def test_thanks_have_placeholders_too_unless_a_column_has_them(broadcast: Broadcast) -> None:
+    options = ("Press 1", "--confirm", "1", "--thanks", "Thank you, {code:spelled}.", "--dry-run", "--json")
+    write("people.csv", f"phone,code,thanks\n{ANN},AB12,\n{BOB},CD34,Bye {{code}}\n")
+    done = broadcast("people.csv", *options)
+    assert done.json["first"]["message"] == "Press 1 Thank you, A, B, 1, 2;"
+    assert done.json["first"]["spelledOut"] == [{"code": "AB12", "spoken": "A, B, 1, 2"}]
+    write("people.csv", f"phone,code,thanks\n{ANN},AB12,Bye {{code}}\n{BOB},{'1' * 1500},\n")
+    done = broadcast("people.csv", *options, "--skip-invalid")
+    assert done.json["first"]["message"] == "Press 1 Bye {code}"
+    [problem] = done.json["problems"]
+    assert problem["problem"].startswith("--thanks: The message has 4,5")
+
+
 def test_of_many_lines_the_first_are_shown(broadcast: Broadcast) -> None:
     write("people.csv", "phone\n" + "".join(f"+331990012{place:02}\n" for place in range(30)))
     done = broadcast("people.csv", "You & me", "--dry-run", "--json")

@@ -20,6 +20,7 @@ OF_EACH_ENGINE = (
     *(
         "test_attempt_outcomes",
         "test_attempts",
+        "test_contacts",
         "test_guards",
         "test_history",
         "test_reports",

@@ -10,10 +10,20 @@ import pytest
 from past import event, keep, keep_a_call, keep_all
 
 from voicecli.account import AccountId
+from voicecli.at_most import AtMost
 from voicecli.clock import now
-from voicecli.errors import InUse, PlacedBefore, StoreFailed
+from voicecli.errors import CalledTooOften, InUse, PlacedBefore, StoreFailed
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import attempt_outcomes, broadcasts, former_keys, keys, runs, sealing, unsubscribed
+from voicecli.store import (
+    attempt_outcomes,
+    broadcasts,
+    contacts,
+    former_keys,
+    keys,
+    runs,
+    sealing,
+    unsubscribed,
+)
 from voicecli.store.attempts import Attempts, attempts_where, sealed_flow
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcast_rows import read_rows
@@ -29,6 +39,7 @@ from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api import webhook_events
+from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.messages import voice_message
 
 ACCOUNT = AccountId("https://voice.8x8.com", "some_sub")
@@ -188,6 +199,8 @@ def test_what_was_sent_before_counts_there(own: SqliteStore, shared: Store) -> N
     copy_store(own, shared)
     with pytest.raises(PlacedBefore):
         Guards(shared, ACCOUNT).claim(message(), ONCE)
+    with pytest.raises(CalledTooOften):
+        contacts.refuse_too_often(shared, destinations(message().callflow), AtMost(1, timedelta(days=1)))
     Guards(shared, ACCOUNT).claim(message(text="something else"), ONCE)
     with pytest.raises(PlacedBefore):
         broadcasts.refuse_repetition(
@@ -231,11 +244,35 @@ def test_whom_a_summary_is_about_may_become_known_there(
     assert unsubscribed.numbers(shared) == {NUMBER}
 
 
+def asking_for_stop(own: SqliteStore, *, is_answered: bool) -> None:
+    attempts = Attempts(own, ACCOUNT)
+    call = attempts.begin(message(message_id="m-9"), asks="1", key_names="1=yes,9=stop")
+    if is_answered:
+        attempts.record_answer(call, AttemptState.ACCEPTED, "s-1")
+
+
+def test_whose_key_it_was_may_become_known_there_and_is_told_once(own: SqliteStore, shared: Store) -> None:
+    asking_for_stop(own, is_answered=False)
+    nobody = {"destination": None, "source": None, "clientActionId": None}
+    keep(own.folder, event("VCA", "ACTION_COMPLETED", "s-1", digits="9", **nobody))
+    copy_store(own, shared)
+    assert unsubscribed.numbers(shared) == set()
+    keep_in(shared, event("VSS", "COMPLETED", "s-1", clientRequestId="m-9"))
+    assert unsubscribed.numbers(shared) == {NUMBER}
+    assert unsubscribed.allow(shared, NUMBER)
+    copy_store(own, shared)
+    assert unsubscribed.numbers(shared) == set()
+
+
+@pytest.mark.parametrize("kind", ["VSS", "VCA"])
 def test_who_unsubscribes_as_a_copy_begins_is_not_called_from_there(
-    own: SqliteStore, shared: Store, monkeypatch: pytest.MonkeyPatch
+    own: SqliteStore, shared: Store, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    asking_for_stop(own, is_answered=True)
+
     def come_now(_: Store) -> None:
-        keep(own.folder, event("VSS", "COMPLETED_UNSUBSCRIBED", "s-1", number=NUMBER))
+        status = "COMPLETED_UNSUBSCRIBED" if kind == "VSS" else "ACTION_COMPLETED"
+        keep(own.folder, event(kind, status, "s-1", number=NUMBER, digits="9"))
 
     monkeypatch.setattr(attempt_outcomes, "update_outcomes", come_now)
     copy_store(own, shared)

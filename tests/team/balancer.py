@@ -17,6 +17,7 @@ class Balancer:
         self._ports, self._next = ports, cycle(ports)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._tasks: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -37,19 +38,26 @@ class Balancer:
 
     async def _stop(self) -> None:
         self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for to_client in self._tasks:
+            to_client.transport.abort()
 
-    async def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.CancelledError):  # at the end, when nobody is left to be told
-            for _ in self._ports:
-                with suppress(OSError):
-                    listener, to_listener = await asyncio.open_connection("127.0.0.1", next(self._next))
+    def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        self._tasks[to_client] = asyncio.create_task(self._serve(client, to_client))
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        for _ in self._ports:
+            with suppress(OSError):
+                listener, to_listener = await asyncio.open_connection("127.0.0.1", next(self._next))
+                try:
                     await asyncio.gather(_pass(client, to_listener), _pass(listener, to_client))
-                    break
+                finally:
+                    to_listener.transport.abort()
+                break
         to_client.transport.abort()
+        del self._tasks[to_client]
 
 
 async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

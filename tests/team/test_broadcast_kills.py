@@ -63,7 +63,7 @@ class Team:
     def begin(self) -> None:
         """Send the list, once more where the connection is cut before it is planned."""
         while not self.machine.broadcasts():
-            self._start(*self.machine.sending("--request-timeout", "2"))
+            self._start(*self.machine.sending("--request-timeout", "5"))
             wait_until(lambda: self.machine.broadcasts() or self._processes[0].poll() is not None)
             self._processes = [one for one in self._processes if one.poll() is None]
 

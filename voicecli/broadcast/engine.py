@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from voicecli.broadcast.claims import Claims
 from voicecli.broadcast.contact_check import ContactCheck
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.in_flight import InFlight, RequestSender
@@ -43,7 +44,6 @@ from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.engine import Notifications
 from voicecli.threads import call_on_loop
-from voicecli.voice_api.callflow import destinations
 
 LOOK_EVERY = 0.2  # seconds between two looks at reports from 8x8, and at whether it was stopped
 NEWS_PAUSE = 0.05  # seconds from the news that there are reports: what comes until then is read with them
@@ -55,7 +55,6 @@ LONGEST_PAUSE = 30.0  # seconds
 STORE_BUSY_PAUSE = 0.05  # seconds until what another process kept from being written is tried again
 STORE_AWAY_PAUSE = 0.5  # seconds until it is tried again to reach the database
 GATHERING = 3  # turns of the event loop, in which answers that have arrived get here
-MAX_NOT_CALLED = 1_000  # rows that are looked at in one round and not called
 _REFUSES_KEY = 401  # the HTTP status that every other row would get, too
 _REFUSES_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has accepted one
 
@@ -95,20 +94,19 @@ class Engine:
         self._in_flight = self._writes.in_flight
         self._completed: deque[InFlight] = deque()  # whose answers are to be taken
         eligibility.is_outdated = True  # somebody may have unsubscribed since the list was validated
-        self._contacts = ContactCheck(journal.store, policy.at_most)
-        every, looking_ahead = round(policy.every * 1e6), self._contacts.looking_ahead
+        contacts = ContactCheck(journal.store, policy.at_most)
+        every, looking_ahead = round(policy.every * 1e6), contacts.looking_ahead
         self._queue = Queue(journal, every, self._writes.row, looking_ahead=looking_ahead)
         self._reports = ReportUpdates(journal, self._writes, self._queue, policy)
-        self._next_row: BroadcastRow | None = None  # that is called once the pace allows it
-        self._all_rows_read = False  # whether all rows of the journal were looked at
+        self._claims = Claims(
+            journal, sender, pace, eligibility, contacts, self._writes, self._queue, self._reports
+        )
         journal.limit_calls(policy.max_calls)
         journal.at_most = policy.at_most
         self._rate_limited: Counter[int] = Counter()  # 429s, by line
-        self._rate_limited_after: dict[int, int] = {}  # the newest event before the first of these requests
         self._any_accepted = False
         self._unreachable = 0  # times in a row
-        self._not_before = 0.0  # since 8x8 can't be reached; seconds of the monotonic clock
-        self._pause = 0.0  # seconds until it is worth going on
+        self._next_round_at = 0.0  # monotonic: at the latest
         self._wake_up = asyncio.Event()
         self._answers_wanted = 1  # so many of those that have arrived are something to do
         self._store_trouble = ""  # why nothing can be written to it, in words
@@ -199,15 +197,25 @@ class Engine:
             self._writes.write()
         except BaseException:
             self._writes.drop_attempts(leaving)
-            for flight in leaving:
-                self._queue.put_first(self._undo(flight))
-            self._contacts.suspect(flight.row.destination for flight in leaving)
+            self._claims.give_back(leaving)
             raise
         for flight in leaving:
             self._in_flight[flight.row.line] = flight
         for flight in leaving:
             flight.task = asyncio.create_task(self._send(flight))
         self._report_rows()
+
+    def _claim_rows(self, leaving: list[InFlight]) -> None:
+        """Append the requests that leave in this round."""
+        self._next_round_at = time.monotonic() + LOOK_EVERY
+        if self._why_wait() or self.ended_by is not None:
+            return
+        room = self._policy.concurrency - len(self._in_flight)
+        self._next_round_at = min(self._next_round_at, self._claims.claim(leaving, room))
+        if self._claims.calls_are_used_up:
+            self.ended_by = OutOfTime(f"--max-calls {self._policy.max_calls} was reached.")
+        elif self._is_idle and not leaving:
+            self._journal.attend(is_idle=True)
 
     async def _send(self, flight: InFlight) -> None:
         try:
@@ -220,13 +228,13 @@ class Engine:
     async def _wait(self) -> None:
         """Wait until there is something to do. Answers that come soon after each other share a commit, but
         not all slots are left idle for that."""
-        end = time.monotonic() + self._pause
-        await self._wait_for_answers(1, self._pause)
+        await self._wait_for_answers(1, self._next_round_at - time.monotonic())
         for _ in range(GATHERING):
             await asyncio.sleep(0)
         if self._completed and not self._reports_are_due:
             half = math.ceil(len(self._in_flight) / 2)
-            await self._wait_for_answers(half, min(end - time.monotonic(), self._journal.gathers_for))
+            left = self._next_round_at - time.monotonic()
+            await self._wait_for_answers(half, min(left, self._journal.gathers_for))
 
     async def _wait_for_answers(self, number: int, seconds: float) -> None:
         """Until so many are there, or there is something else to do; at most for so long."""
@@ -250,8 +258,7 @@ class Engine:
     @property
     def _is_idle(self) -> bool:
         """Whether nobody is called, and nobody is left whom this process has to call."""
-        is_calling = self._in_flight or self._completed or self._next_row is not None
-        return self._all_rows_read and not is_calling and not self._queue.waiting
+        return self._claims.nobody_is_left and not (self._in_flight or self._completed)
 
     def _no_outcome_due(self) -> bool:
         """Whether no outcome is waited for. Calls of this run whose answer was lost may have one, too."""
@@ -282,95 +289,6 @@ class Engine:
         if self._reports.take_new():
             self._eligibility.is_outdated = True
 
-    # -- who is called -------------------------------------------------------------------------------
-
-    def _claim_rows(self, leaving: list[InFlight]) -> None:
-        """Append the requests that leave in this round."""
-        self._pause = LOOK_EVERY
-        if self._why_wait():
-            return
-        room = self._policy.concurrency - len(self._in_flight)
-        for _ in range(MAX_NOT_CALLED):
-            if len(leaving) >= room or self.ended_by is not None:
-                return
-            row, self._next_row = self._next_row or self._queue.next(now()), None
-            if row is None:
-                self._all_rows_read = True
-                if self._is_idle and not leaving:
-                    self._journal.attend(is_idle=True)
-                return
-            try:
-                can_go_on = self._claim_row(row, leaving)
-            except StoreFailed:
-                self._queue.put_first(row)
-                raise
-            if not can_go_on:
-                return
-        self._pause = 0.0
-
-    def _claim_row(self, row: BroadcastRow, leaving: list[InFlight]) -> bool:
-        """Append its request, unless it is not called now or at all; False where nobody can be called now."""
-        if row.attempts and self._writes.row(row.line) != row:
-            return True  # a report has come since it was read, or it is there twice
-        if self._is_not_called_now(row):
-            return True
-        if (left := self._writes.calls_left) is not None and left <= 0:
-            self.ended_by = OutOfTime(f"--max-calls {self._policy.max_calls} was reached.")
-            return False
-        pause = self._not_before - time.monotonic()
-        if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
-            self._next_row, self._pause = row, min(pause, LOOK_EVERY)
-            return False
-        if (flight := self._claim(row)) is not None:
-            leaving.append(flight)
-        return True
-
-    def _is_not_called_now(self, row: BroadcastRow) -> bool:
-        """Whether a row is not called at all, or is put off."""
-        if self._is_skipped(row, [row.destination]):
-            return True
-        if reason := self._contacts.reason_to_skip(row, but=self._writes.not_placed):
-            self._skip(row, reason)
-            return True
-        if (zones := self._eligibility.hours.quiet_zones(row.destination)) is not None:
-            self._queue.hold(row, zones)
-            return True
-        if (until := self._reports.vca_due_until(row.line)) is not None:
-            self._queue.put_off(row, round(until * 1e6))
-            return True
-        return False
-
-    def _is_skipped(self, row: BroadcastRow, numbers: list[str]) -> bool:
-        """Whether one of the numbers (E.164) that its call would call is not to be called; the reason is
-        written into the row."""
-        reason = self._eligibility.reason_to_skip(numbers)
-        if reason is None:
-            return False
-        self._skip(row, reason)
-        return True
-
-    def _skip(self, row: BroadcastRow, reason: str) -> None:
-        called = row.session is not None  # before, and that stays true
-        state = RowState.ACCEPTED if called else RowState.SKIPPED
-        self._writes.update(row, row._replace(state=state, reason=reason))
-
-    def _claim(self, row: BroadcastRow) -> InFlight | None:
-        """Make the row ``sending``, and its request; None where it is not called."""
-        try:
-            flight = self._sender.prepare(row)
-        except InvalidInput as error:
-            self._writes.update(row, row._replace(state=RowState.REFUSED, reason=error.message))
-            return None
-        after = self._rate_limited_after.get(row.line)
-        if after is not None and self._reports.was_carried_out(flight, after):
-            return None
-        flight.after = self._journal.seen
-        bridged = [f"+{number.lstrip('+')}" for number in destinations(flight.request.callflow)[1:]]
-        if bridged and self._is_skipped(row, bridged):
-            return None
-        flight.row = self._writes.update(row, flight.row)
-        return flight
-
     # -- what is answered ----------------------------------------------------------------------------
 
     def _take_answer(self, flight: InFlight) -> None:
@@ -384,7 +302,7 @@ class Engine:
             self._writes.answer(flight, *flight.attempt_answer())
             return
         if isinstance(error, RateLimited):
-            after = self._rate_limited_after.setdefault(row.line, flight.after)
+            after = self._claims.rate_limited_after.setdefault(row.line, flight.after)
             if self._reports.was_carried_out(flight, after):
                 return
         self._writes.answer(flight, *flight.attempt_answer())
@@ -394,17 +312,17 @@ class Engine:
                 times = self._rate_limited[row.line]
                 if times < MAX_RATE_LIMITED:  # others first: it may be this one alone that is answered so
                     delay = min(FIRST_DELAY * 2.0 ** (times - 1), LONGEST_DELAY)
-                    self._queue.put_off(self._undo(flight), now() + round(delay * 1e6))
+                    self._queue.put_off(self._writes.undo(flight), now() + round(delay * 1e6))
                 else:
                     self._refuse(flight, error)
             case Refused() if self._refuses_all(error):
                 self.ended_by = error
-                self._queue.put_first(self._undo(flight))
+                self._queue.put_first(self._writes.undo(flight))
             case Refused() | InvalidInput():  # by 8x8; or JSON can't carry it
                 self._refuse(flight, error)
             case Unreachable():
                 self._pause_unreachable(error)
-                self._queue.put_first(self._undo(flight))
+                self._queue.put_first(self._writes.undo(flight))
             case _:
                 self._last_call = time.monotonic()
                 if flight.session is None:
@@ -426,10 +344,6 @@ class Engine:
         status = error.http_status
         return status == _REFUSES_KEY or (status in _REFUSES_ACCOUNT and not self._any_accepted)
 
-    def _undo(self, flight: InFlight) -> BroadcastRow:
-        """Certainly no call was placed: the row is as it was before that was tried."""
-        return self._writes.restore(flight.row, flight.before)
-
     def _refuse(self, flight: InFlight, error: Refused | InvalidInput) -> None:
         """An attempt before this one stays what it was."""
         called = flight.before.session is not None
@@ -439,10 +353,10 @@ class Engine:
 
     def _pause_unreachable(self, error: Unreachable) -> None:
         """Requests that fail together count as one."""
-        if time.monotonic() < self._not_before:
+        if time.monotonic() < self._claims.not_before:
             return
         self._unreachable += 1
-        self._not_before = time.monotonic() + min(0.5 * 2.0**self._unreachable, LONGEST_PAUSE)
+        self._claims.not_before = time.monotonic() + min(0.5 * 2.0**self._unreachable, LONGEST_PAUSE)
         if self._unreachable > MAX_UNREACHABLE:
             self.ended_by = error
 
@@ -525,7 +439,7 @@ class Engine:
                 self._writes.answer(flight, *flight.attempt_answer())
                 if self._writes.latest(flight.row).state is RowState.SENDING:  # else 8x8 has reported it
                     if flight.was_not_placed:
-                        self._undo(flight)
+                        self._writes.undo(flight)
                     else:
                         self._writes.update(flight.row, flight.answered_row())
             self._completed.popleft()
@@ -567,13 +481,13 @@ class Engine:
         """Why nobody is called at the moment, in words."""
         if self._store_trouble:
             return self._store_trouble
-        if not self._all_rows_read and (reason := self._why_wait()):
+        if not self._claims.all_rows_read and (reason := self._why_wait()):
             return reason
-        if (pause := self._not_before - time.monotonic()) > 0:
+        if (pause := self._claims.not_before - time.monotonic()) > 0:
             return f"8x8 can't be reached, trying again in {math.ceil(pause)} s"
         if (pause := self._pace.paused) > 0:
             return f"8x8 asks to slow down, continuing in {math.ceil(pause)} s"
-        if not self._all_rows_read or self._in_flight:
+        if not self._claims.all_rows_read or self._in_flight:
             return ""
         if zones := self._queue.held_zones:
             first = self._eligibility.hours.next_opening(zones)

@@ -71,6 +71,10 @@ class PendingWrites:
             self.in_flight[row.line].row = new
         return new
 
+    def undo(self, flight: InFlight) -> BroadcastRow:
+        """Certainly no call was placed: its row is as it was before that was tried."""
+        return self.restore(flight.row, flight.before)
+
     def add_attempts(self, flights: list[InFlight]) -> None:
         """Their attempts are not in the store yet."""
         self._attempts += flights

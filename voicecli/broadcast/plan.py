@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from voicecli import interrupts, phone
+from voicecli.account import DEFAULT_VOICE
+from voicecli.broadcast.amounts import for_voice
 from voicecli.broadcast.cells import COLUMNS, apply_cells, option_of_column
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients, Record
+from voicecli.broadcast.lists.sheet_cells import CellKind
 from voicecli.broadcast.template import CallflowTemplate, Template, placeholder
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
@@ -43,12 +47,13 @@ class Plan:
         self._any_number = any_number
         columns = recipients.columns
         template = None if script.text is None else Template(script.text)
+        thanks = None if script.thanks is None else Template(script.thanks)
         own_callflow = None if callflow is None else CallflowTemplate(callflow)
         self.has_question = script.captures or "sayAndCapture" in json.dumps(callflow)
         """Whether the calls ask for digits."""
         self.has_continuation = script.captures or _has_continuation(callflow)
         """Whether something follows the first question."""
-        names = [*(template.names if template else ()), *(own_callflow.names if own_callflow else ())]
+        names = [name for part in (template, thanks, own_callflow) if part for name in part.names]
         try:
             self._phone_column = find_phone_column(columns, to_column)
         except InvalidInput as error:
@@ -72,7 +77,13 @@ class Plan:
                 "The message is missing.",
                 hint="Give it as MESSAGE, by --file or --play, or in a column called message.",
             )
+        self._used_columns = {*used, *self._options.values()} | {
+            index for index in (self._region_column, self._message_column) if index is not None
+        }
+        self.voices: set[str] = set()
+        """Those that the rows looked at so far are spoken with."""
         self._render_text = None if template is None else template.bind(columns)
+        self._render_thanks = None if thanks is None else thanks.bind(columns)
         self._render_callflow = None if own_callflow is None else own_callflow.bind(columns)
         self._with_options = lru_cache(MAX_SCRIPTS)(self._validated_script)
         if region is not None:
@@ -90,8 +101,17 @@ class Plan:
         """The number that is called, in E.164. Raises InvalidInput."""
         region = self._region_column is not None and record.values[self._region_column]
         return phone.e164(
-            record.values[self._phone_column], region or self._region, any_number=self._any_number
+            _phone_text(record, self._phone_column), region or self._region, any_number=self._any_number
         )
+
+    def likely_region(self, record: Record) -> str:
+        """The region of the caller ID, where the record's number is a national one there; else empty."""
+        try:
+            region = phone.parse(self._script.source).region
+            phone.parse(_phone_text(record, self._phone_column), region)
+        except InvalidInput:
+            return ""
+        return region
 
     def validate(self, record: Record) -> float:
         """How long it takes to say what this record hears, in seconds. Raises InvalidInput where it can't be
@@ -102,8 +122,9 @@ class Plan:
             return sum(map(script.seconds, texts))
         if text is None:
             return 0.0
-        script.check_text(text)
-        return script.seconds(text)
+        if script.thanks is not None:
+            _check_thanks(script)
+        return script.seconds(script.check_text(text))
 
     def texts(self, record: Record) -> list[str]:
         """What this record hears, with what the list says is spelled out. Raises InvalidInput."""
@@ -141,10 +162,17 @@ class Plan:
         """The script for a record, and its text; None where a file or a callflow is played. Raises
         InvalidInput."""
         values = record.values
+        for index in record.cells:
+            if index in self._used_columns:
+                record.cells[index].check()
         for index in self._placeholder_columns:
             if not values[index]:
                 raise InvalidInput(f"{self.recipients.columns[index]} is empty.")
         script = self._with_options(tuple([values[index] for index in self._options.values()]))
+        if record.cells:
+            values = _spoken_values(record, script)
+        if self._render_thanks is not None and script.thanks is self._script.thanks:  # no column has others
+            script = replace(script, thanks=self._render_thanks(values))
         if script.play is not None or self._render_callflow is not None:
             return script, None
         if self._render_text is not None:
@@ -170,7 +198,31 @@ class Plan:
         """The script with these options. Raises InvalidInput."""
         script = apply_cells(self._script, dict(zip(self._options, cells, strict=True)))
         script.check()
+        if script.play is None and self._render_callflow is None:
+            self.voices.add(script.voice or DEFAULT_VOICE)
         return script
+
+
+def _phone_text(record: Record, column: int) -> str:
+    cell = record.cells.get(column)
+    return record.values[column] if cell is None else cell.phone_number()
+
+
+def _spoken_values(record: Record, script: Script) -> Sequence[str]:
+    """With amounts as the voice reads them."""
+    amounts = {index for index, cell in record.cells.items() if cell.kind is CellKind.NUMBER}
+    voice = script.voice or DEFAULT_VOICE
+    return [
+        for_voice(value, voice) if index in amounts else value for index, value in enumerate(record.values)
+    ]
+
+
+def _check_thanks(script: Script) -> None:
+    """Raises InvalidInput for what can't be said once a key was pressed."""
+    try:
+        script.check_text(script.thanks or "")
+    except InvalidInput as error:
+        raise InvalidInput(f"--thanks: {error.message}") from error
 
 
 def _has_continuation(document: object) -> bool:
@@ -196,10 +248,10 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
         try:
             if record.problem:
                 raise InvalidInput(record.problem)
-            numbers.add(phone.e164(record.values[phone_column], region, any_number=True))
+            numbers.add(phone.e164(_phone_text(record, phone_column), region, any_number=True))
         except InvalidInput as error:
             raise InvalidInput(
-                f"Line {record.line} can't be read: {error.message}",
-                hint="Correct or delete that line: nobody was called.",
+                f"{recipients.unit.title()} {record.line} can't be read: {error.message}",
+                hint=f"Correct or delete that {recipients.unit}: nobody was called.",
             ) from error
     return frozenset(numbers)

@@ -20,7 +20,7 @@ AHEAD = 0.25  # seconds that a slot may be in the future when it is taken
 LATE = 0.1  # seconds that a call may be late for its slot: its process was held up
 AT_ONCE = 0.06  # seconds whose slots are taken together
 MOST = 32  # of them
-ASK_EVERY = 0.05  # seconds between two readings, where nothing holds calls up
+ASK_EVERY = 0.1  # seconds between two readings, where nothing holds calls up
 NOTE_EVERY = 0.25  # seconds between two writings of the answers
 BUSY = 0.002  # seconds, up to twice as many, until it is tried again where another was quicker
 

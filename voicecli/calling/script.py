@@ -92,9 +92,9 @@ class Script:
         text = _ANYTHING if self.play is None else None
         replace(self, source=self.source or ANYBODY, text=text).request(ANYBODY)
 
-    def check_text(self, text: str) -> None:
-        """Whether this could be said instead, for many texts with the same options. Raises InvalidInput."""
-        speakable_text(text, spell_digits=self.spell_digits)
+    def check_text(self, text: str) -> str:
+        """How this would be said instead, for many texts with the same options. Raises InvalidInput."""
+        return speakable_text(text, spell_digits=self.spell_digits)
 
     def seconds(self, text: str) -> float:
         """How long it takes to say this, roughly."""

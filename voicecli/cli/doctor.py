@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from voicecli.platforms.private_files import is_readable_by_others
 from voicecli.setting_files import Rank
 from voicecli.setting_table import SETTINGS
 from voicecli.settings import Settings
+from voicecli.threads import iterate_in_thread
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
@@ -84,6 +86,18 @@ def _exposed_files(settings: Settings) -> Finding:
     return warning(".env", words, f"Fix it: chmod 600 {' '.join(map(shlex.quote, exposed))}")
 
 
+async def _check_teams_store(
+    context: Context, flags: Mapping[str, str | None], show: Callable[[Finding], None]
+) -> None:
+    """Where settings of the account are missing: who sets up a team may have got no further."""
+    from voicecli.checks.store import check_store
+
+    with suppress(VoicecliError):
+        if (place := wiring.store_place(context.settings(flags))).is_shared:
+            async for finding in iterate_in_thread(check_store(place)):
+                show(finding)
+
+
 async def _check(
     context: Context, flags: Mapping[str, str | None], access: PublicAccess, show: Callable[[Finding], None]
 ) -> None:
@@ -97,6 +111,7 @@ async def _check(
         store = wiring.store_place(values)
     except VoicecliError as error:
         show(failed("settings", error))
+        await _check_teams_store(context, flags, show)
         return
     found = [one for one in map(values.found, own) if one is not None and one.rank is not Rank.DEFAULT]
     found.sort(key=lambda one: [*Rank].index(one.rank))

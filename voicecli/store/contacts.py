@@ -109,8 +109,7 @@ def too_often(number: str, last: LastContact, at_most: AtMost) -> CalledTooOften
     """The error for who would call that number."""
     was = "was called" if last.is_certain else "may have been called"
     return CalledTooOften(
-        f"{number} {was} at {local_time(last.at)}, and may be called at most {at_most.words}: nothing was "
-        "sent.",
+        f"{number} {was} at {local_time(last.at)}; at most {at_most.words} is allowed: nothing was sent.",
         hint=f"It may be called again from {local_time(last.until)} on; --at-most none (atMost) lifts that.",
         details={
             "destination": number,
