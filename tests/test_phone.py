@@ -150,7 +150,7 @@ def known(request: pytest.FixtureRequest) -> list[str]:
 
 
 def with_mutations(known: list[str]) -> list[str]:
-    return [*known, *mutations(known, 10_000 if len(known) > 900 else 300)]
+    return [*known, *mutations(known, 10_000 if len(known) > 900 else 100)]
 
 
 def answer(text: str, region: str | None, *, quickly: bool) -> tuple[str, ...]:

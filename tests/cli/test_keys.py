@@ -100,6 +100,10 @@ def test_a_broadcast_counts_each_name_and_calls_nobody_again_who_has_decided(
     numbers = (CONFIRMS, RESCHEDULES, STOPS, OTHER_KEY)
     listed = write("people.csv", people(*numbers, NUMBER))
     options = (*KEYS, "--retry", "error", "--every", "1s", "--max-calls", "4", *public_access())
+    assert (
+        "Keys: 1 confirmed, 2 reschedule, 9 stop (no more calls)\n"
+        in broadcast(listed, "1, 2 or 9.", *options, "--dry-run").out
+    )
     done = broadcast(listed, "1, 2 or 9.", "--yes", *options, "--json")
     assert done.code == 7, done
     of = json.loads(done.out.splitlines()[0])["broadcastId"]
