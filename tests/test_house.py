@@ -57,7 +57,8 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli", "output"},
     "phonenumbers": {"phone", "sandbox"},
-    "orjson": {"listener", "output"},
+    "orjson": {"listener", "output", "broadcast"},
+    "openpyxl": {"broadcast"},
 }
 
 
@@ -356,6 +357,7 @@ def test_the_public_names_are_all_there() -> None:
 
 
 CHANGED_IN_PLACE = {
+    "Kind",
     *("Context", "Counts", "InFlight", "Ledger", "PlayedLeg", "Statistics", "ValidatedList"),
     *("_Job", "WaitedCall"),
 }

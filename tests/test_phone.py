@@ -40,7 +40,12 @@ def test_a_national_number_needs_its_region() -> None:
 def test_a_number_that_lacks_only_its_plus_is_told_with_it(written: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         phone.parse(written)
-    assert caught.value.hint.startswith("If it has a country code: +33199001234. ")
+    assert "+33199001234" in caught.value.hint
+
+
+@pytest.mark.parametrize("written", ['="+33199001234"', "'+33199001234", "+33199001234.0", '="0199001234"'])
+def test_what_keeps_excel_from_making_amounts_of_numbers_is_understood(written: str) -> None:
+    assert phone.parse(written, "FR").e164 == "+33199001234"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_a_number_that_lacks_only_its_plus_is_told_with_it(written: str) -> None
         ("()", "not a phone number"),
         ("hello", "not a phone number"),
         ("+1800FLOWERS", "it has the letters F, L, O, W, E, R, S"),
-        ("3,3199e+10", "a spreadsheet rounded"),
+        ("3,3199e+10", "Excel shortened"),
         ("+33199001234;ext=5", "not a phone number"),
         ("+33199001234,+33199005678", "not a phone number"),
         ("tel:+33199001234", "not a phone number"),
@@ -145,7 +150,7 @@ def known(request: pytest.FixtureRequest) -> list[str]:
 
 
 def with_mutations(known: list[str]) -> list[str]:
-    return [*known, *mutations(known, 10_000 if len(known) > 900 else 300)]
+    return [*known, *mutations(known, 10_000 if len(known) > 900 else 100)]
 
 
 def answer(text: str, region: str | None, *, quickly: bool) -> tuple[str, ...]:
@@ -245,6 +250,5 @@ def test_what_can_be_no_number_stays_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["+4930123456.0", " +4930123456.0", "4930123456.0"])
 def test_a_number_with_a_decimal_is_not_taken_for_one_with_a_digit_more(text: str) -> None:
     """So pandas writes a column of numbers in which one is missing: +49301234560 would be somebody else's."""
-    with pytest.raises(InvalidInput, match=r"ends with \.0"):
-        phone.parse(text, "DE")
+    assert phone.parse(text, "DE").e164 == "+4930123456"
     assert phone.parse("+49.30.1234560").e164 == "+49301234560"

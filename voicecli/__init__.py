@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     )
     from voicecli.voice_api.operations.calls import Session as Session
     from voicecli.voice_api.replies import Reply as Reply
+    from voicecli.voice_api.spelled_out import spell_out as spell_out
     from voicecli.voice_api.webhook_events import Received as Received
 
 _NAMES = {
@@ -110,6 +111,7 @@ _NAMES = {
     "voice_api.messages": "Capture audio_message voice_message",
     "voice_api.operations.calls": "Session",
     "voice_api.replies": "Reply",
+    "voice_api.spelled_out": "spell_out",
     "voice_api.webhook_events": "Received",
 }
 """The public names, by module."""

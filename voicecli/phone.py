@@ -23,6 +23,7 @@ FORM = "A number has international form, such as +33199001234."
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
 # With a +, wherever it stands; without, no part of a longer word such as a UUID.
 _IN_TEXT = re.compile(r"(\+)([1-9]\d{6,14})|(?<![\w+-])((?:00)?)([1-9]\d{6,14})(?![\w-])", re.ASCII)
+_GUARD = re.compile(r"""\A(?:="([^"]*)"|'(?=[+\d])(.*))\Z""", re.DOTALL)
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")  # what editors make of a hyphen
 
 
@@ -51,11 +52,8 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
     shown, cleaned = text.strip(), _normalized(text)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise _no_number(shown, cleaned)
-    if re.fullmatch(r"\+?\d+\.0", cleaned, re.ASCII):  # else the 0 is one digit more: somebody else
-        raise InvalidInput(
-            f"{quote(shown)} ends with .0, as programs write a number that they calculate with.",
-            hint="Keep phone numbers as text, without the .0.",
-        )
+    if decimal := re.fullmatch(r"(\+?\d+)\.0+", cleaned, re.ASCII):
+        cleaned = decimal[1]  # a program took it for an amount; 0 would be one digit more: somebody else
     if not cleaned.startswith("+") and region is None:
         digits = "".join(filter(str.isdigit, cleaned))
         if len(digits) <= SHORT_NUMBER:
@@ -64,6 +62,12 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
                 hint=FORM,
             )
         with_plus = f"+{digits.removeprefix('00')}"
+        if digits.startswith("00"):
+            raise InvalidInput(
+                f"{quote(shown)} begins with 00 in place of a +.",
+                hint=f"Write {with_plus if _is_valid(with_plus) else '+'}, or where it is dialled so: "
+                "--region FR.",
+            )
         raise InvalidInput(
             f"{quote(shown)} has no + and country code.",
             hint=f"If it has a country code: {with_plus}. Else its country: --region FR."
@@ -116,7 +120,7 @@ def _no_number(shown: str, cleaned: str) -> InvalidInput:
         return InvalidInput("What was given is not a phone number.", hint=FORM)
     if re.fullmatch(r"\d+([.,]\d+)?E\+?\d+", cleaned, re.ASCII | re.IGNORECASE):
         return InvalidInput(
-            f"{quote(shown)} is a number that a spreadsheet rounded.",
+            f"{quote(shown)} is a number that Excel shortened: digits are lost.",
             hint="Format the column as text, and enter the numbers anew.",
         )
     inside = [f"+{found[2]}" for found in _IN_TEXT.finditer(cleaned) if found[1]]
@@ -180,7 +184,9 @@ def is_international(text: str) -> bool:
 
 
 def _normalized(text: str) -> str:
-    """As a plain keyboard would write it."""
+    """As a plain keyboard would write it, without what keeps Excel from making an amount of it: ="+33…" and
+    an apostrophe in front."""
+    text = _GUARD.sub(r"\1\2", text.strip())
     shown = "".join(c for c in text.strip().translate(_DASHES) if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFKC", shown)
 

@@ -10,6 +10,7 @@ from voicecli.errors import Unreachable
 PIECE = 1 << 16  # characters that are handed on at once
 # What a formula begins with, also in full width, behind apostrophes of ours (OWASP, "CSV Injection").
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_TEXT_FORMULA = re.compile(r'="([^"]*)"')
 # A number, also a telephone's: no formula can be made of digits alone, and programs want to read them.
 _NUMBER = re.compile(r"[+-][0-9]+([ .,][0-9]+)*", re.ASCII)
 
@@ -23,6 +24,12 @@ def guard(cell: str) -> str:
 def unguard(cell: str) -> str:
     """The cell as it was before it was guarded."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def formula_text(cell: str) -> str:
+    """The text of a formula that is nothing else: 0042 of ="0042". Other cells stay as they are."""
+    match = _TEXT_FORMULA.fullmatch(cell)
+    return match[1] if match else cell
 
 
 def guard_csv(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -275,7 +275,7 @@ def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
 
 def test_placeholders_of_other_programs_and_odd_voices_are_warned_of(broadcast: Broadcast) -> None:
     done = broadcast(listed(ANN), "The secret of $name", "--voice", "en_US-BenjaminRUS", "--dry-run")
-    assert done.code == 0
+    assert done.code == 2
     assert "Warning: $name is no placeholder. Did you mean {name}?\n" in done.err
     assert "Did you mean en-US-BenjaminRUS?" in done.err
     assert "secret" not in done.err
@@ -287,7 +287,7 @@ def test_a_dry_run_exits_as_the_run_would(broadcast: Broadcast) -> None:
     assert (done.code, done.out.splitlines()[:2]) == (
         2,
         [
-            "National numbers need their country: --region FR.",
+            "National numbers need their country: probably --region FR, that of the caller ID.",
             "Nobody would be called without --skip-invalid. With it:",
         ],
     )
@@ -639,7 +639,7 @@ def test_resume_refuses_a_list_that_changed_and_takes_one_that_moved(broadcast: 
     of = broadcast.identifier(listed(ANN, BOB), MESSAGE, *YES, "--max-calls", "1", code=7)
     broadcast("stop", of)
     content = Path("people.csv").read_bytes()
-    write("people.csv", content + b"\n")
+    write("people.csv", content + b"+33199001299,Eve\n")
     done = broadcast("resume", of)
     assert (done.code, "has changed" in done.err, len(broadcast.called)) == (2, True, 1)
     assert broadcast("show", of, "--json").json["state"] == "stopped", "as it was"

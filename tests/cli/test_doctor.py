@@ -250,6 +250,7 @@ def test_a_store_that_is_held_is_not_called_damaged(
     assert "held by another process" in found["words"]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path) -> None:
     options = registering()

@@ -5,6 +5,7 @@ import os
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,8 +13,9 @@ from conftest import DEADLINE, NUMBER, Program, RunningSandbox, start_call, wait
 from lists import Broadcast, people, write
 from past import event, keep
 from running_listener import TOKEN, listening, public_access, registering
-from soak import share_of
+from soak import FULL, share_of
 
+from voicecli.sandbox.reading import READINGS, Reading
 from voicecli.store import unsubscribed
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
@@ -98,6 +100,10 @@ def test_a_broadcast_counts_each_name_and_calls_nobody_again_who_has_decided(
     numbers = (CONFIRMS, RESCHEDULES, STOPS, OTHER_KEY)
     listed = write("people.csv", people(*numbers, NUMBER))
     options = (*KEYS, "--retry", "error", "--every", "1s", "--max-calls", "4", *public_access())
+    assert (
+        "Keys: 1 confirmed, 2 reschedule, 9 stop (no more calls)\n"
+        in broadcast(listed, "1, 2 or 9.", *options, "--dry-run").out
+    )
     done = broadcast(listed, "1, 2 or 9.", "--yes", *options, "--json")
     assert done.code == 7, done
     of = json.loads(done.out.splitlines()[0])["broadcastId"]
@@ -143,6 +149,22 @@ def test_a_listener_alone_takes_the_answers_of_make_call(
             answer = httpx.post(place, json={**body, **wrong}, auth=("admin", TOKEN))
             assert (answer.status_code, answer.json()["success"]) == (422, False), wrong
     assert run("sessions", session, "--json").json["result"] == "stop"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("request_ids", [True, False])
+@pytest.mark.parametrize("reading", READINGS[:: 1 if FULL else 6], ids="-".join)
+def test_each_answer_is_known_under_every_reading_of_8x8s_documents(
+    run: Program, home: Path, reading: Reading, *, request_ids: bool
+) -> None:
+    """With webhooks that come twice, late and out of order, and in all spellings."""
+    options: dict[str, Any] = {"reading": reading, "request_ids": request_ids, "chaos": True}
+    with RunningSandbox(time_scale=200, seed=7, **options) as sandbox:
+        for number, code in ((CONFIRMS, 0), (STOPS, 15), (OTHER_KEY, 16)):
+            asked = ("1 or 9.", "--keys", "1=yes,9=stop", *public_access())
+            done = run("call", number, *asked, env=sandbox.environment)
+            assert done.code == code, done
+    assert known(home) == {STOPS}
 
 
 @pytest.mark.soak

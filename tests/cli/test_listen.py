@@ -400,6 +400,7 @@ class SlowWay:
         self._server.server_close()
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
     tmp_path: Path, own_sandbox: RunningSandbox

@@ -41,6 +41,7 @@ def test_a_full_disk_is_told_in_one_sentence(arguments: list[str]) -> None:
     assert re.fullmatch(r"Error: [^\n]*No space left on device[^\n]*\n", done.stderr), done.stderr
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_reader_that_has_seen_enough_of_a_list_is_no_error() -> None:
     shell = f"{sys.executable} -m voicecli sandbox --numbers | head -1"

@@ -426,6 +426,7 @@ def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -
         assert listener.of("event", type="VCA")
 
 
+@pytest.mark.soak
 def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Caller, home: Path) -> None:
     options = [*caller.access, "--register", "--events", "vss"]
     with listening(home, *options, env=caller.sandbox.environment, in_thread=True) as listener:
@@ -449,6 +450,7 @@ def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_pa
     assert caller.placed() == 0
 
 
+@pytest.mark.soak
 def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) -> None:
     with RunningSandbox(time_scale=20) as sandbox:
         caller = Caller(sandbox)

@@ -395,7 +395,8 @@ def check(home: Path, sandbox: RunningSandbox, number: int, seed: int) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("number", [30, pytest.param(share_of(20_000), marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [30, share_of(20_000)])
 def test_strange_requests_do_no_harm(tmp_path: Path, sandbox: RunningSandbox, number: int) -> None:
     check(tmp_path / "home", sandbox, number=number, seed=number)
 

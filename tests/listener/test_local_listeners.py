@@ -197,6 +197,7 @@ async def test_an_address_that_does_not_lead_to_it_is_told(tmp_path: Path) -> No
             await search(world, tmp_path, "VSS")
 
 
+@pytest.mark.soak
 async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
     tmp_path: Path, aiohttp_server: Callable[..., Awaitable[Any]]
 ) -> None:
@@ -316,6 +317,7 @@ def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) ->
     )
 
 
+@pytest.mark.soak
 async def test_for_how_long_nobody_received_reports_is_known_and_told(tmp_path: Path) -> None:
     told: list[str] = []
     with RunningSandbox(CountingSandbox, time_scale=1000) as sandbox:

@@ -244,11 +244,35 @@ def test_whom_a_summary_is_about_may_become_known_there(
     assert unsubscribed.numbers(shared) == {NUMBER}
 
 
+def asking_for_stop(own: SqliteStore, *, is_answered: bool) -> None:
+    attempts = Attempts(own, ACCOUNT)
+    call = attempts.begin(message(message_id="m-9"), asks="1", key_names="1=yes,9=stop")
+    if is_answered:
+        attempts.record_answer(call, AttemptState.ACCEPTED, "s-1")
+
+
+def test_whose_key_it_was_may_become_known_there_and_is_told_once(own: SqliteStore, shared: Store) -> None:
+    asking_for_stop(own, is_answered=False)
+    nobody = {"destination": None, "source": None, "clientActionId": None}
+    keep(own.folder, event("VCA", "ACTION_COMPLETED", "s-1", digits="9", **nobody))
+    copy_store(own, shared)
+    assert unsubscribed.numbers(shared) == set()
+    keep_in(shared, event("VSS", "COMPLETED", "s-1", clientRequestId="m-9"))
+    assert unsubscribed.numbers(shared) == {NUMBER}
+    assert unsubscribed.allow(shared, NUMBER)
+    copy_store(own, shared)
+    assert unsubscribed.numbers(shared) == set()
+
+
+@pytest.mark.parametrize("kind", ["VSS", "VCA"])
 def test_who_unsubscribes_as_a_copy_begins_is_not_called_from_there(
-    own: SqliteStore, shared: Store, monkeypatch: pytest.MonkeyPatch
+    own: SqliteStore, shared: Store, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    asking_for_stop(own, is_answered=True)
+
     def come_now(_: Store) -> None:
-        keep(own.folder, event("VSS", "COMPLETED_UNSUBSCRIBED", "s-1", number=NUMBER))
+        status = "COMPLETED_UNSUBSCRIBED" if kind == "VSS" else "ACTION_COMPLETED"
+        keep(own.folder, event(kind, status, "s-1", number=NUMBER, digits="9"))
 
     monkeypatch.setattr(attempt_outcomes, "update_outcomes", come_now)
     copy_store(own, shared)

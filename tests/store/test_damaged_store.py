@@ -104,7 +104,7 @@ def put_strange_values(path: Path, chance: random.Random) -> None:
 
 
 @pytest.mark.usefixtures("_settings")
-@pytest.mark.parametrize("damage", [flip, put_strange_values])
+@pytest.mark.parametrize("damage", [pytest.param(flip, marks=pytest.mark.soak), put_strange_values])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_command_fails_by_itself(
     seed: int, damage: Damage, model: Path, tmp_path: Path, sandbox: RunningSandbox

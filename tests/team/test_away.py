@@ -10,16 +10,20 @@ import psycopg
 import pytest
 from conftest import NUMBER, Finished, RunningSandbox, voicecli
 from machines import Machine
+from running_listener import public_access
 
 from voicecli.account import DEFAULT_VOICE, Account
 from voicecli.broadcast import resume
 from voicecli.broadcast.begin import plan_broadcast
+from voicecli.calling import place_calls
 from voicecli.calling.caller import Caller
 from voicecli.calling.make_call import MakeCallRoute
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.store import contacts, hang_guard
+from voicecli.store.following import Follower
 from voicecli.store.opening import open_store
 from voicecli.store.postgresql import PostgresqlStore
+from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.client import Client
 
 Machines = Callable[[str], Machine]
@@ -109,6 +113,23 @@ def test_a_call_does_not_wait_for_a_server_that_stands_still(
     assert "will not know the session of this call" in warning
     assert "connection" in warning
     assert len(own_sandbox.sandbox.requested) == 1
+
+
+def test_what_waits_for_outcomes_reads_under_a_guard(
+    machines: Machines, own_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would wait for such a server before it calls."""
+    monkeypatch.setattr(hang_guard, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(hang_guard, "PATIENCE", 0.1)
+    machine = machines("a")
+
+    async def stop_and_read(_placer: object, follower: Follower, *_: object) -> None:
+        with machine.standing_still():
+            last_event_number(follower.store)
+
+    monkeypatch.setattr(place_calls, "_wait", stop_and_read)
+    done = call(machine, NUMBER, "Hello", "--wait", *public_access())
+    assert (done.code, "connection" in done.err) == (1, True), done
 
 
 @pytest.mark.parametrize("command", ["join", "resume"])

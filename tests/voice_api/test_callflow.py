@@ -96,6 +96,8 @@ def test_three_thousand_characters_are_taken_and_spelling_counts() -> None:
     voice_message(TO, "1" * 3000, source=SOURCE)
     with pytest.raises(InvalidInput, match="8,999 characters with its codes spelled out"):
         voice_message(TO, "1" * 3000, source=SOURCE, spell_digits=True)
+    with pytest.raises(InvalidInput, match="has 1,000,001 characters; 8x8"):  # at once
+        voice_message(TO, "1-" * 500_000 + "x", source=SOURCE, spell_digits=True)
 
 
 @pytest.mark.parametrize("options", [{"repeat": 0}, {"repeat": 11}, {"speed": 0.4}, {"speed": float("nan")}])

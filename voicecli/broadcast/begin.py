@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.at_most import AtMost
+from voicecli.broadcast import same_list
 from voicecli.broadcast.callee_hours import Zones
 from voicecli.broadcast.eligibility import Eligibility
-from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
 from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
@@ -19,7 +20,7 @@ from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import CalledTooOften, InvalidInput, PlacedBefore, quote
 from voicecli.plurals import counted
-from voicecli.store import broadcasts, contacts, former_keys
+from voicecli.store import broadcasts, contacts
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
@@ -28,10 +29,10 @@ from voicecli.store.opening import before_first_call
 RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 
 
-def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -> Plan:
+def plan_broadcast(people: bytes | Recipients, options: BroadcastOptions, content: Content) -> Plan:
     """What each person on a list is to hear. Raises InvalidInput for what is wrong with all rows."""
     plan = Plan(
-        lists.read(people),
+        options.read_list(people) if isinstance(people, bytes) else people,
         options.script(content),
         callflow=content.document(),
         to_column=options.to_column,
@@ -135,7 +136,11 @@ class Prepared:
             fingerprint=self.fingerprint,
             shard=self.send_options.shard,
             file=file,
-            options={**self.options.kept(), **(receiver or ReceiverOptions()).kept()},
+            options={
+                **self.options.kept(),
+                **(receiver or ReceiverOptions()).kept(),
+                same_list.LINES: self.plan.recipients.lines_digest,
+            },
             content=content.packed(),
         )
         with ExitStack() as stack:
@@ -160,7 +165,7 @@ def prepare_broadcast(
     """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
     Nothing is raised for its rows yet, nor where the list was sent before: ``Prepared.check`` does."""
     send_options = send_options or SendOptions()
-    fingerprint, *former = former_keys.fingerprints(store, people)
+    fingerprint, *former = same_list.fingerprints(store, plan.recipients, people)
     sent_before = None
     try:
         if not send_options.again:
@@ -172,7 +177,11 @@ def prepare_broadcast(
     eligibility = options.eligibility(do_not_call)
     eligibility.update(store)
     validated = validate(
-        plan, eligibility=eligibility, shard=send_options.shard, skip_invalid=send_options.skip_invalid
+        plan,
+        eligibility=eligibility,
+        shard=send_options.shard,
+        skip_invalid=send_options.skip_invalid,
+        all_faults=send_options.all_faults,
     )
     if (at_most := options.contact_limit()) is not None:
         validated.leave_out(_called_too_often(store, validated, at_most))

@@ -207,7 +207,7 @@ class Engine:
 
     def _claim_rows(self, leaving: list[InFlight]) -> None:
         """Append the requests that leave in this round."""
-        self._next_round_at = time.monotonic() + LOOK_EVERY
+        self._next_round_at = self._last_look + LOOK_EVERY
         if self._why_wait() or self.ended_by is not None:
             return
         room = self._policy.concurrency - len(self._in_flight)

@@ -18,6 +18,7 @@ from voicecli.voice_api import timeouts
 
 if TYPE_CHECKING:
     from voicecli.broadcast.eligibility import Eligibility
+    from voicecli.broadcast.lists.recipients import Recipients
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
@@ -31,6 +32,8 @@ class BroadcastOptions(NamedTuple):
     """All options but the content, as they were given. Times are in seconds, ``retry`` has outcomes."""
 
     to_column: str | None = None
+    sheet: str | None = None
+    hidden: bool = False
     region: str | None = None
     source: str = ""
     repeat: int | None = None
@@ -83,6 +86,12 @@ class BroadcastOptions(NamedTuple):
         if self.keys is not None and (keys := self.key_names()) is not None:
             kept["confirm"] = ",".join(sorted(keys.accepted or keys.names))
         return {**kept, **{old: kept[new] for old, new in FORMER_NAMES.items()}}
+
+    def read_list(self, people: bytes) -> "Recipients":
+        """Raises InvalidInput."""
+        from voicecli.broadcast.lists import recipients
+
+        return recipients.read(people, sheet=self.sheet, hidden=self.hidden)
 
     def script(self, content: "Content") -> Script:
         return Script(
@@ -164,12 +173,14 @@ class BroadcastOptions(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class SendOptions:
     """Options that only the start of a broadcast has: ``shard`` is the part of the list, from 1, and how
-    many parts there are; with ``again`` a list that was sent before is sent again; ``start`` is when it is to
-    begin, None for at once. Whoever begins it waits until then."""
+    many parts there are; with ``again`` a list that was sent before is sent again; with ``all_faults`` the
+    problems of all rows are kept; ``start`` is when it is to begin, None for at once. Whoever begins it waits
+    until then."""
 
     shard: tuple[int, int] = (1, 1)
     skip_invalid: bool = False
     again: bool = False
+    all_faults: bool = False
     start: datetime | None = None
 
 

@@ -6,9 +6,12 @@ from dataclasses import replace
 from functools import lru_cache
 
 from voicecli import interrupts, phone
+from voicecli.account import DEFAULT_VOICE
+from voicecli.broadcast.amounts import for_voice
 from voicecli.broadcast.cells import COLUMNS, apply_cells, option_of_column
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients, Record
+from voicecli.broadcast.lists.sheet_cells import CellKind
 from voicecli.broadcast.template import CallflowTemplate, Template, placeholder
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
@@ -74,6 +77,11 @@ class Plan:
                 "The message is missing.",
                 hint="Give it as MESSAGE, by --file or --play, or in a column called message.",
             )
+        self._used_columns = {*used, *self._options.values()} | {
+            index for index in (self._region_column, self._message_column) if index is not None
+        }
+        self.voices: set[str] = set()
+        """Those that the rows looked at so far are spoken with."""
         self._render_text = None if template is None else template.bind(columns)
         self._render_thanks = None if thanks is None else thanks.bind(columns)
         self._render_callflow = None if own_callflow is None else own_callflow.bind(columns)
@@ -93,8 +101,17 @@ class Plan:
         """The number that is called, in E.164. Raises InvalidInput."""
         region = self._region_column is not None and record.values[self._region_column]
         return phone.e164(
-            record.values[self._phone_column], region or self._region, any_number=self._any_number
+            _phone_text(record, self._phone_column), region or self._region, any_number=self._any_number
         )
+
+    def likely_region(self, record: Record) -> str:
+        """The region of the caller ID, where the record's number is a national one there; else empty."""
+        try:
+            region = phone.parse(self._script.source).region
+            phone.parse(_phone_text(record, self._phone_column), region)
+        except InvalidInput:
+            return ""
+        return region
 
     def validate(self, record: Record) -> float:
         """How long it takes to say what this record hears, in seconds. Raises InvalidInput where it can't be
@@ -145,10 +162,15 @@ class Plan:
         """The script for a record, and its text; None where a file or a callflow is played. Raises
         InvalidInput."""
         values = record.values
+        for index in record.cells:
+            if index in self._used_columns:
+                record.cells[index].check()
         for index in self._placeholder_columns:
             if not values[index]:
                 raise InvalidInput(f"{self.recipients.columns[index]} is empty.")
         script = self._with_options(tuple([values[index] for index in self._options.values()]))
+        if record.cells:
+            values = _spoken_values(record, script)
         if self._render_thanks is not None and script.thanks is self._script.thanks:  # no column has others
             script = replace(script, thanks=self._render_thanks(values))
         if script.play is not None or self._render_callflow is not None:
@@ -176,7 +198,23 @@ class Plan:
         """The script with these options. Raises InvalidInput."""
         script = apply_cells(self._script, dict(zip(self._options, cells, strict=True)))
         script.check()
+        if script.play is None and self._render_callflow is None:
+            self.voices.add(script.voice or DEFAULT_VOICE)
         return script
+
+
+def _phone_text(record: Record, column: int) -> str:
+    cell = record.cells.get(column)
+    return record.values[column] if cell is None else cell.phone_number()
+
+
+def _spoken_values(record: Record, script: Script) -> Sequence[str]:
+    """With amounts as the voice reads them."""
+    amounts = {index for index, cell in record.cells.items() if cell.kind is CellKind.NUMBER}
+    voice = script.voice or DEFAULT_VOICE
+    return [
+        for_voice(value, voice) if index in amounts else value for index, value in enumerate(record.values)
+    ]
 
 
 def _check_thanks(script: Script) -> None:
@@ -210,10 +248,10 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
         try:
             if record.problem:
                 raise InvalidInput(record.problem)
-            numbers.add(phone.e164(record.values[phone_column], region, any_number=True))
+            numbers.add(phone.e164(_phone_text(record, phone_column), region, any_number=True))
         except InvalidInput as error:
             raise InvalidInput(
-                f"Line {record.line} can't be read: {error.message}",
-                hint="Correct or delete that line: nobody was called.",
+                f"{recipients.unit.title()} {record.line} can't be read: {error.message}",
+                hint=f"Correct or delete that {recipients.unit}: nobody was called.",
             ) from error
     return frozenset(numbers)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
-from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast import same_list
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import RESULT_COLUMNS
@@ -14,7 +14,6 @@ from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.result_filter import ResultFilter
 from voicecli.errors import InvalidInput
 from voicecli.sessions.key_names import KeyNames
-from voicecli.store import former_keys
 from voicecli.store.broadcast_rows import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.engine import Store
@@ -91,8 +90,8 @@ def read_results(
     if path:
         with suppress(InvalidInput):
             content = read(path)
-            recipients = lists.read(content)
-            if broadcast.fingerprint in former_keys.fingerprints(store, content):
+            recipients = BroadcastOptions.from_mapping(broadcast.options).read_list(content)
+            if same_list.is_list_of(store, broadcast, recipients, content):
                 return Results(store, broadcast, recipients)
             moved = MovedRows.find(recipients, broadcast, read_rows(store, broadcast))
             if moved.found:

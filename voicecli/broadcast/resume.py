@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from voicecli.account import AccountId
-from voicecli.broadcast import report_recording
+from voicecli.broadcast import report_recording, same_list
 from voicecli.broadcast.begin import plan_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.errors import ConfigurationError, InvalidInput, StoreFailed, VoicecliError
-from voicecli.store import broadcasts, former_keys, sealing
+from voicecli.store import broadcasts, sealing
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
@@ -49,8 +49,9 @@ def reopen_broadcast(
         options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
         try:
             people = read_list(broadcast)
-            _refuse_another_list(store, broadcast, people)
-            plan = plan_broadcast(people, options, _content(store, broadcast))
+            recipients = options.read_list(people)
+            same_list.refuse_another(store, broadcast, recipients, people)
+            plan = plan_broadcast(recipients, options, _content(store, broadcast))
             eligibility = options.eligibility(read_do_not_call(options))
         except VoicecliError:
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
@@ -100,8 +101,9 @@ def join_broadcast(
     SharedJournal.require_open(broadcast)
     options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
     people = read_list(broadcast)
-    _refuse_another_list(store, broadcast, people)
-    plan = plan_broadcast(people, options, _content(store, broadcast))
+    recipients = options.read_list(people)
+    same_list.refuse_another(store, broadcast, recipients, people)
+    plan = plan_broadcast(recipients, options, _content(store, broadcast))
     eligibility = options.eligibility(read_do_not_call(options))
     return OpenBroadcast(SharedJournal.join(store, broadcast), plan, options, eligibility)
 
@@ -137,14 +139,6 @@ def _content(store: Store, broadcast: Broadcast) -> Content:
             hint="It can't be resumed. voicecli broadcast results shows who was called.",
         ) from error
     return Content.unpacked(packed)
-
-
-def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> None:
-    if broadcast.fingerprint not in former_keys.fingerprints(store, people):
-        raise InvalidInput(
-            f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
-            hint="Restore it. voicecli broadcast results shows who was called already.",
-        )
 
 
 def _calls_left(journal: Journal) -> int | None:

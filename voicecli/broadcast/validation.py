@@ -1,9 +1,11 @@
 """Validates a list before the first call: which rows are called, which are skipped, and which are invalid."""
 
+import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from math import inf
 from typing import NamedTuple
 
 from voicecli import interrupts
@@ -17,6 +19,13 @@ MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
 MAX_SEARCHED = 20  # problems that are looked into further
 
 
+MAX_KINDS = 100
+EXAMPLES = 3  # of a kind
+_VALUES = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|what was given \([^)]*\)|\+?\d+(?:[.,:/ -]\d+)*"""
+)
+
+
 class Problem(NamedTuple):
     """A row that can't be called, and why."""
 
@@ -25,10 +34,19 @@ class Problem(NamedTuple):
 
 
 @dataclass(slots=True)
+class Kind:
+    """Problems that differ only in the values that they name, and the first of them."""
+
+    count: int = 0
+    examples: list[Problem] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class ValidatedList:
     """The rows of a list, validated. Counts are of this shard, but ``total`` is of the whole list."""
 
     problems: list[Problem] = field(default_factory=list)  # the first ones, of the whole list
+    kinds: dict[str, Kind] = field(default_factory=dict)  # of all problems, by their words without values
     invalid: int = 0  # rows with a problem
     advice: str = ""  # a hint for the first of them that has one
     total: int = 0  # people who could be called
@@ -56,6 +74,19 @@ class ValidatedList:
         self._lines.append(line)
         self._numbers.append(number)
         self.seconds += seconds
+
+    def refuse(self, problem: Problem, *, most: float) -> None:
+        """A row that can't be called; of ``most`` rows the problem is kept."""
+        self.invalid += 1
+        if len(self.problems) < most:
+            self.problems.append(problem)
+        words = _VALUES.sub("…", problem.problem)
+        kind = self.kinds.setdefault(
+            words if words in self.kinds or len(self.kinds) < MAX_KINDS else "other problems", Kind()
+        )
+        kind.count += 1
+        if len(kind.examples) < EXAMPLES:
+            kind.examples.append(problem)
 
     def leave_out(self, reasons: Mapping[str, str]) -> None:
         """Numbers (E.164) that are not called after all, and why."""
@@ -86,16 +117,17 @@ def validate(
     eligibility: Eligibility,
     shard: tuple[int, int],
     skip_invalid: bool,
+    all_faults: bool = False,
 ) -> ValidatedList:
-    """Look at every row. With ``skip_invalid`` bad rows are among those that are skipped."""
+    """Look at every row. With ``skip_invalid`` bad rows are among those that are skipped, and with
+    ``all_faults`` all problems are kept."""
+    most = inf if all_faults else MAX_PROBLEMS
     part, parts = shard
     found = ValidatedList()
     seen: set[int] = set()
 
     def refuse(record: Record, problem: str) -> None:
-        found.invalid += 1
-        if len(found.problems) < MAX_PROBLEMS:
-            found.problems.append(Problem(record.line, problem))
+        found.refuse(Problem(record.line, problem), most=most)
         if skip_invalid and record.line % parts == part - 1:
             found.skipped[record.line] = ("", f"invalid: {problem}")
 
@@ -109,12 +141,13 @@ def validate(
             seconds = plan.validate(record)
         except InvalidInput as error:
             refuse(record, error.message)
-            found.advice = found.advice or _advice(error)
+            found.advice = found.advice or _advice(error, plan, record)
             continue
         number = int(destination[1:])
         if number in seen:
-            where = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
-            refuse(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
+            before = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
+            where = f", in {plan.recipients.unit} {before}" if before else ""
+            refuse(record, f"{destination} is on the list before{where}.")
             continue
         seen.add(number)
         if never := eligibility.hours.never_open(destination):
@@ -130,11 +163,17 @@ def validate(
     return found
 
 
-def _advice(error: InvalidInput) -> str:
+def _advice(error: InvalidInput, plan: Plan, record: Record) -> str:
     """The part of its hint that holds for a list: the rest is about a single call."""
-    if "--any-number" in error.hint or "the column" in error.hint:
+    if "--any-number" in error.hint or "the column" in error.hint or "Excel" in error.hint:
         return error.hint
-    return "National numbers need their country: --region FR." if "--region" in error.hint else ""
+    if "begins with 00" in error.message:
+        return "Write + in place of 00, or name the country where they are dialled so: --region FR."
+    if "--region" not in error.hint:
+        return ""
+    if region := plan.likely_region(record):
+        return f"National numbers need their country: probably --region {region}, that of the caller ID."
+    return "National numbers need their country: --region FR."
 
 
 def is_in_shard(destination: str, shard: tuple[int, int]) -> bool:

@@ -76,9 +76,9 @@ def place_and_wait(
 
         from voicecli.store.attempt_outcomes import update_outcomes_if_writable
         from voicecli.store.following import Follower
-        from voicecli.store.opening import open_store
+        from voicecli.store.opening import open_guarded
 
-        with open_store(placer.store) as store, Follower(store) as follower:
+        with open_guarded(placer.store) as store, Follower(store) as follower:
             try:
                 work = _wait(placer, follower, reports, requests, answered, options, on_event)
                 return asyncio.run(work) if run is None else run(work, ends)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from voicecli.errors import VoicecliError
 from voicecli.store import runs
 from voicecli.store.location import StorePlace
-from voicecli.store.opening import open_store
+from voicecli.store.opening import open_guarded
 
 
 class RunLease:
@@ -27,10 +27,10 @@ class RunLease:
         if not self._over.is_set():
             self._over.set()
             self._renewing.join(runs.RENEWAL_TAKES)
-            with suppress(VoicecliError), open_store(self._place) as store:
+            with suppress(VoicecliError), open_guarded(self._place) as store:
                 runs.end_run(store, self.number)
 
     def _renew(self) -> None:
         while not self._over.wait(runs.RENEW_EVERY):
-            with suppress(VoicecliError), open_store(self._place) as store:
+            with suppress(VoicecliError), open_guarded(self._place) as store:
                 runs.renew_lease(store, self.number)

@@ -41,7 +41,7 @@ def voices(
     wanted_locale = "" if locale is None else _normalised(locale)
     with wiring.subaccount_client(context) as client:
         profiles = client.send(list_speech_profiles())
-    _keep_for_completion(context, profiles)
+    keep_for_completion(context, profiles)
     found = [
         profile
         for profile in profiles
@@ -52,9 +52,9 @@ def voices(
         context.output.note(
             "8x8 lists no voice with that locale and gender." if profiles else "8x8 lists no voices."
         )
-    found.sort(key=lambda profile: (answers.field(profile, "localeCode"), _code(profile)))
+    found.sort(key=lambda profile: (answers.field(profile, "localeCode"), voice_of(profile)))
     columns = (
-        answers.column("voice", map(_code, found)),
+        answers.column("voice", map(voice_of, found)),
         Column("locale", 8),
         Column("gender", 6),
         Column("language", 0),
@@ -65,15 +65,16 @@ def voices(
     )
 
 
-def _keep_for_completion(context: Context, profiles: Sequence[Json]) -> None:
+def keep_for_completion(context: Context, profiles: Sequence[Json]) -> None:
     """What TAB offers after --voice. The list is the answer: it is shown where this can't be written, too."""
     from voicecli.store import voices as kept
 
     with suppress(VoicecliError, OSError):
-        kept.keep(wiring.home(context.settings({})), sorted(filter(None, map(_code, profiles))))
+        kept.keep(wiring.home(context.settings({})), sorted(filter(None, map(voice_of, profiles))))
 
 
-def _code(profile: Json) -> str:
+def voice_of(profile: Json) -> str:
+    """Its name; empty where it has none."""
     return answers.field(profile, "speechProfileCode")
 
 

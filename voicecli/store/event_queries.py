@@ -97,10 +97,10 @@ def summaries_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
 
 
 def answers_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
-    """The events of these sessions that tell what was pressed (VCA, VCS), session by session."""
-    which = (
-        f"WHERE session IN ({', '.join('?' * len(sessions))}) AND type IN ('VCA', 'VCS') ORDER BY session, id"
-    )
+    """The events of these sessions that may tell what was pressed: VCAs, and VCSs with DTMF in them; session
+    by session."""
+    pressed = "type = 'VCA' OR type = 'VCS' AND instr(upper(CAST(body AS TEXT)), 'DTMF') > 0"
+    which = f"WHERE session IN ({', '.join('?' * len(sessions))}) AND ({pressed}) ORDER BY session, id"
     return _received(store, which, tuple(sessions))
 
 

@@ -251,6 +251,7 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     -- What the keys of a call mean (1=confirmed,9=stop); NULL: those that asks names confirm. Events that
     -- came before are of no such call.
     ALTER TABLE calls ADD COLUMN key_names TEXT;
+    CREATE INDEX calls_with_keys ON calls (placed) WHERE key_names IS NOT NULL;
     INSERT INTO seen_events (reader, event) SELECT 'stop keys', coalesce(max(id), 0) FROM events;
     """,
 )

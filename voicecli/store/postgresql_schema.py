@@ -226,6 +226,7 @@ STEPS: Final[dict[int, str]] = {
     """,
     12: """
     ALTER TABLE calls ADD COLUMN key_names TEXT;
+    CREATE INDEX calls_with_keys ON calls (placed) WHERE key_names IS NOT NULL;
     INSERT INTO seen_events (reader, event) SELECT 'stop keys', value FROM counters WHERE name = 'events'
     """,
 }

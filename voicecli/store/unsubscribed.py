@@ -15,6 +15,7 @@ from voicecli.store.unsubscribing_events import (
     IS_WAITING,
     KEYS,
     SUMMARIES,
+    WAITING,
     Unsubscription,
     e164,
     from_keys,
@@ -67,6 +68,16 @@ def unsettled_sessions(store: Store) -> set[str]:
         " UNION SELECT session FROM events WHERE type IN ('VSS', 'VCA', 'VCS') AND id > ?"
     )
     return {session for (session,) in store.rows(query, (min(_positions(store).values()),))}
+
+
+def unsettled_keys(store: Store) -> list[tuple[str, bytes, int]]:
+    """Events that tell what was pressed, and which ``update`` has not read yet or does not know the call of:
+    their sessions and keys, and when they came."""
+    query = (
+        "SELECT session, key, received FROM events WHERE type IN ('VCA', 'VCS')"  # noqa: S608
+        f" AND (id > ? OR id IN ({WAITING})) ORDER BY id"
+    )
+    return list(store.rows(query, (_positions(store)[KEYS],)))
 
 
 def add(store: Store, number: str, *, since: int, session: str) -> None:

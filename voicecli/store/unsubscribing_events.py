@@ -10,6 +10,7 @@ from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.key_names import KeyNames
 from voicecli.store.attempts import FLOW_OUTLIVES, attempt_of_session, attempts_where
 from voicecli.store.engine import Store
+from voicecli.store.paging import LAST
 from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
 
 if TYPE_CHECKING:
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 IS_WAITING = "destination > 'event ' AND destination < 'event!'"
 """Which rows of ``unsubscribed`` have the number of an event in place of a destination."""
+WAITING = f"SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed WHERE {IS_WAITING}"  # noqa: S608
+"""These numbers."""
 SUMMARIES, KEYS = "unsubscribed", "stop keys"
 """What these events are read as, in seen_events: apart, since an earlier version reads the first only."""
 _CLOCKS = 60_000_000  # microseconds by which the clocks of two machines may differ
-_WAITING = f"SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed WHERE {IS_WAITING}"  # noqa: S608
 _OF_A_CALL = "SELECT 1 FROM calls WHERE calls.session = events.session"
+_WITH_KEYS = "SELECT 1 FROM calls WHERE key_names IS NOT NULL"
 _STOPS = "instr(calls.key_names, 'stop') > 0"  # perhaps: the names tell
 
 
@@ -57,7 +60,8 @@ def from_keys(store: Store, seen: int, newest: int) -> list[Unsubscription]:
         f" OR NOT EXISTS ({_OF_A_CALL}) AND EXISTS ({perhaps_lost}))"
     )
     found = []
-    for number, received, event in _events(store, which, pressed, seen, newest):
+    since = f"(SELECT CASE WHEN EXISTS ({_WITH_KEYS}) THEN ? ELSE {LAST[0]} END)"
+    for number, received, event in _events(store, which, pressed, seen, newest, since=since):
         people, is_new = _who_pressed_stop(store, event, received), number > seen
         if people != (None if is_new else set()):  # else nothing changes
             is_void = people is None
@@ -72,13 +76,14 @@ def e164(number: str) -> str:
 
 
 def _events(
-    store: Store, new: str, waiting: str, seen: int, newest: int
+    store: Store, new: str, waiting: str, seen: int, newest: int, *, since: str = "?"
 ) -> Iterator[tuple[int, int, "Event"]]:
-    """The events between two for which the one condition holds, and those that wait with the other."""
+    """The events between two for which the one condition holds, and those that wait with the other. ``since``
+    is where they begin, in SQL, made of ``seen``."""
     # Each part is found by an index; PostgreSQL would read all events for an OR of both.
     query = (
-        f"SELECT id, received, body FROM events WHERE id > ? AND id <= ? AND {new} UNION ALL"  # noqa: S608
-        f" SELECT id, received, body FROM events WHERE id IN ({_WAITING}) AND id <= ? AND {waiting}"
+        f"SELECT id, received, body FROM events WHERE id > {since} AND id <= ? AND {new} UNION ALL"  # noqa: S608
+        f" SELECT id, received, body FROM events WHERE id IN ({WAITING}) AND id <= ? AND {waiting}"
         " ORDER BY id"
     )
     for number, received, body in store.rows(query, (seen, newest, seen)):
@@ -123,6 +128,11 @@ def _who_pressed_stop(store: Store, event: "Event", received: int) -> set[str] |
 
 
 def _is_stop(attempt: Attempt, digits: str) -> bool:
+    """Whether that means stop in a call; never in a trial, which is to a number of one's own."""
+    from voicecli.store.contacts import TRIAL
+
+    if attempt.client_request_id.startswith(TRIAL):
+        return False
     keys = KeyNames.stored(attempt.asks, attempt.key_names)
     return keys is not None and keys.is_stop(digits)
 

@@ -146,7 +146,7 @@ def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Ac
 
 def speakable_text(text: str, *, spell_digits: bool = False) -> str:
     """The text as it is said. Raises InvalidInput for one that can't be, without showing it."""
-    spoken = spell_codes(text) if spell_digits else text
+    spoken = spell_codes(text) if spell_digits and len(text) <= MAX_TEXT else text  # it gets longer
     if len(spoken) > MAX_TEXT or has_unspeakable(text) or not has_words(text):
         raise _text_complaint(spoken, is_spelled=spoken != text)
     return spoken

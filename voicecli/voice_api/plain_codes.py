@@ -26,13 +26,13 @@ _CURRENCIES = """
 _UNITS = """
     euros? dollars? pounds? pence cents? francs? franken rappen livres? pesos? dólares libras dollari sterline
     franchi yen yuan rupees? baht kronen kr zł percent prozent pourcent
-    hours? hrs? h minutes? min seconds? sec days? weeks? months? years?
+    hours? hrs? minutes? min seconds? sec days? weeks? months? years?
     uhr stunden std minuten sekunden sek tagen? wochen? monaten? jahren?
     heures? secondes? jours? semaines? mois ans années
     horas? minutos? segundos? días? semanas? meses años
     ore minuti secondi giorni settimane mesi anni
     kilomet(?:er|re)s? met(?:er|re)s? metern mètres? metros? metri
-    km/h km cm mm m kg mg g ml l kwh kw mb gb tb
+    km/h km cm mm kg mg ml kwh kw mb gb tb
 """
 _DIGIT = re.compile(r"\d")
 
@@ -68,7 +68,7 @@ def _pattern() -> re.Pattern[str]:
     day, month, year = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
     month_name = rf"(?i:{_any(_MONTH_NAMES)})(?![{letter}])\.?"
     sign, currency = "[$£€¥₩₹₽₺₫฿]", rf"(?:{_any(_CURRENCIES)})(?![{letter}])"
-    unit = rf"{blank}?(?:[%‰°年년円元圓원]|{sign}|(?:{currency}|(?i:{_any(_UNITS)}))(?![’']|{word}))"
+    unit = rf"{blank}?(?:[%‰°年년円元圓원]|{sign}|(?:{currency}|[ghlm]|(?i:{_any(_UNITS)}))(?![’']|{word}))"
     number = rf"(?:\d{{1,3}}(?:{blank}\d{{3}})++(?!{blank}?\d)|\d++)(?:[.,'’]\d++)*+"
     amount = rf"{number}(?:-{number})?"
     in_month = (  # March 2026, March 1, 2026, Mar-26

@@ -51,7 +51,7 @@ def _suspects() -> tuple[re.Pattern[str], re.Pattern[str]]:
 def _kinds() -> re.Pattern[str]:
     return re.compile(
         r"(?<=[\u0600-\u109f\u1780-\u17ff\ua800-\uabff])[\u200c\u200d]"  # as Arabic and Indic words have them
-        r"|(?P<address>(?i:\w*://|www\.\w|\w@\w|\w\.(?:com|org|net|info|io|eu)\b)\S*)"
+        r"|(?P<address>(?i:://|www\.\w|\w@\w|\w\.(?:com|org|net|info|io|eu)\b)\S*)"
         r"|(?P<html></?[A-Za-z][^<>]*>|<!--|&(?:[A-Za-z]\w+|#\d+|#[xX][0-9A-Fa-f]+);)"
         r"|(?P<markdown>\*\*|__|~~|`|\]\(|(?m:^(?:#{1,6}|[*+]) )|(?<!\w)(?:\*\w[^*\n]*\*|_\w[^_\n]*_)(?!\w))"
         r"|(?P<character>[&<>])"

@@ -1,1 +1,1 @@
-"""Lists of people to call: CSV, TSV, JSON Lines and plain lines, in any common encoding."""
+"""Lists of people to call: workbooks (.xlsx), CSV, TSV, JSON Lines and plain lines, in any encoding."""

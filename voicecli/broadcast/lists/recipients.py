@@ -1,17 +1,23 @@
-"""The list of people to call: CSV in its many forms, JSON Lines, or one number a line."""
+"""The list of people to call: a sheet of a workbook, CSV in its many forms, JSON Lines, or one number a
+line."""
 
 import codecs
 import csv
+import json
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple, Protocol
+
+import orjson
 
 from voicecli import phone
 from voicecli.broadcast.lists.encodings import as_utf8
 from voicecli.broadcast.lists.json_lines import JsonLines
 from voicecli.broadcast.lists.lines import Lines, Place, empty_list, first_line
 from voicecli.broadcast.lists.separated import Separated, separated, unreadable_record
+from voicecli.broadcast.lists.sheet_cells import SheetCell
 from voicecli.errors import InvalidInput, quote
 from voicecli.spelling import nearest
 
@@ -20,31 +26,48 @@ _MOST_SHOWN = 20  # columns in a hint
 
 
 class Record(NamedTuple):
-    """``line`` is where it begins in the file, from 1; ``values`` has one for each of the list's columns,
-    without blanks around them; ``problem`` says in a few words why it can't be used, if so."""
+    """``line`` is where it begins in the file, from 1, or its row in a sheet; ``values`` has one for each of
+    the list's columns, without blanks around them; ``problem`` says in a few words why it can't be used, if
+    so; ``cells`` has what is special about cells of a sheet, by the index of the column."""
 
     line: int
     values: Sequence[str]
     problem: str = ""
+    cells: Mapping[int, SheetCell] = {}
+
+
+_Parts = tuple[Sequence[str], str] | tuple[Sequence[str], str, Mapping[int, SheetCell]]
 
 
 class _Format(Protocol):
     @property
     def columns(self) -> Iterable[str]: ...
 
-    def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
-        """Values and problem of each record, or None for a line with nothing in it; never reads ahead."""
+    def records(self, lines: Iterable[str]) -> Iterator[_Parts | None]:
+        """What is in each record, or None for a line with nothing in it; never reads ahead."""
 
 
 class Recipients:
     """People in the order of their list; iterated as often as wanted, or read one by one by ``at``.
 
-    It is held as the bytes of the file, and as 12 bytes for each record. ``encoding`` is what the file was
-    in: utf-8, utf-16, utf-32 or windows-1252.
+    It is held as the bytes of the file (those of a sheet as JSON), and as 12 bytes for each record.
+    ``encoding`` is what the file was in: utf-8, utf-16, utf-32 or windows-1252; ``unit`` is what its lines
+    are called, and ``notes`` say how a workbook was read.
     """
 
-    def __init__(self, content: bytes, encoding: str, form: _Format, start: Place) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        encoding: str,
+        form: _Format,
+        start: Place,
+        *,
+        unit: str = "line",
+        notes: Sequence[str] = (),
+    ) -> None:
         self.encoding = encoding
+        self.unit = unit
+        self.notes = notes
         self._content = content
         self._format = form
         self._start = start
@@ -88,12 +111,26 @@ class Recipients:
         assert self._index is not None  # noqa: S101 (a whole pass makes it)
         return self._index
 
-    def _first_pass(self, lines: Lines) -> Iterator[Record]:
-        index = _Index(array("I"), array("Q"))
-        yield from self._records(lines, index)
-        self._index = index
+    @property
+    def digest(self) -> bytes:
+        """A hash of the heading and all values, however they are written: not of line numbers."""
+        return self._whole_index().digest
 
-    def _records(self, lines: Lines, index: "_Index | None" = None) -> Iterator[Record]:
+    @property
+    def lines_digest(self) -> str:
+        """A hash of the line numbers of all records."""
+        return blake2b(self._whole_index().lines.tobytes(), digest_size=16).hexdigest()
+
+    def _first_pass(self, lines: Lines) -> Iterator[Record]:
+        places, digest = _Places(array("I"), array("Q")), blake2b()
+        for record in self._records(lines, places):
+            digest.update(orjson.dumps(record.values))
+            yield record
+        # Those of objects are known by now; their names may have halves of characters.
+        digest.update(json.dumps(self.columns).encode())
+        self._index = _Index(*places, digest.digest())
+
+    def _records(self, lines: Lines, index: "_Places | None" = None) -> Iterator[Record]:
         offset, line = lines.place
         try:
             for read in self._format.records(lines):
@@ -107,11 +144,19 @@ class Recipients:
             raise unreadable_record(self._content, (offset, line)) from None
 
 
-class _Index(NamedTuple):
+class _Places(NamedTuple):
     """Where each record begins."""
 
     lines: "array[int]"
     offsets: "array[int]"
+
+
+class _Index(NamedTuple):
+    """With a hash of the whole list."""
+
+    lines: "array[int]"
+    offsets: "array[int]"
+    digest: bytes
 
 
 class _Plain:
@@ -125,14 +170,37 @@ class _Plain:
             yield ((value,), "") if value and not value.startswith("#") else None
 
 
-def read(content: bytes) -> Recipients:
-    """Find out how a list is written. Raises InvalidInput for one without anybody in it, without a heading,
-    and for what is no list."""
+def read(content: bytes, *, sheet: str | None = None, hidden: bool = False) -> Recipients:
+    """Find out how a list is written. ``sheet`` is the name of one of a workbook, else it is the first, and
+    with ``hidden`` its hidden rows are read, too. Raises InvalidInput for a list without anybody in it,
+    without a heading, and for what is no list."""
+    if is_workbook(content):
+        return _from_sheet(content, sheet=sheet, hidden=hidden)
+    if sheet is not None or hidden:
+        raise InvalidInput("--sheet and --hidden are for a workbook (.xlsx), and the list is none.")
     content, encoding = as_utf8(content)
     found = _detect_format(content, encoding)
     if next(iter(found), None) is None:
         raise empty_list()
     return found
+
+
+def read_all(content: bytes) -> Recipients:
+    """A list of which no row may be missed, as of people not to call: hidden rows are read, too."""
+    return read(content, hidden=is_workbook(content))
+
+
+def is_workbook(content: bytes) -> bool:
+    """Whether it is of a kind in which offices keep workbooks: an archive (.xlsx), or older than these."""
+    return content.startswith((b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1")))
+
+
+def _from_sheet(content: bytes, *, sheet: str | None, hidden: bool) -> Recipients:
+    from voicecli.broadcast.lists.sheet import SheetLines, read_sheet
+
+    read = read_sheet(content, name=sheet, hidden=hidden)
+    form, start = SheetLines(read.columns), (0, read.first)
+    return Recipients(read.text, "utf-8", form, start, unit="row", notes=read.notes)
 
 
 def column(columns: Sequence[str], name: str) -> int:

@@ -10,7 +10,7 @@ from itertools import islice
 from voicecli import phone
 from voicecli.broadcast.lists.lines import Lines, Place, first_line
 from voicecli.errors import InvalidInput, quote
-from voicecli.spreadsheets import unguard
+from voicecli.spreadsheets import formula_text, unguard
 
 RESULT_COLUMNS = (
     "line",
@@ -35,8 +35,11 @@ _SAMPLE = 50  # records that show which delimiter it is
 class Separated:
     """Values between delimiters, as many as there are columns; spreadsheets may write more, but empty."""
 
-    def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
+    def __init__(self, delimiter: str, columns: tuple[str, ...], *, has_formulas: bool) -> None:
+        """With formulas, values such as ="0042" are among those of the list: people write them so that Excel
+        leaves them as they are."""
         self.delimiter = delimiter
+        self._has_formulas = has_formulas
         # Of a file of results that was written here, whose cells are guarded against spreadsheets.
         self._guarded = any(columns[: len(ours)] == ours for ours in (RESULT_COLUMNS, _FORMER_COLUMNS))
         self.columns: Iterable[str] = tuple(map(unguard, columns)) if self._guarded else columns
@@ -58,6 +61,8 @@ class Separated:
         width = self._width
         for row in records:
             values = [*map(str.strip, row)]
+            if self._has_formulas:
+                values = [formula_text(value) for value in values]
             if self._guarded:
                 values = [unguard(value).strip() for value in values]
             if not any(values):
@@ -82,10 +87,11 @@ def separated(content: bytes, start: Place) -> tuple[Separated, Place]:
         heading = next(_rows(lines, delimiter))
     except csv.Error:
         raise unreadable_record(content, start) from None
-    return Separated(delimiter, _columns([*map(str.strip, heading)])), lines.place
+    columns = heading_columns([*map(str.strip, heading)])
+    return Separated(delimiter, columns, has_formulas=b'="' in content), lines.place
 
 
-def _columns(heading: list[str]) -> tuple[str, ...]:
+def heading_columns(heading: list[str]) -> tuple[str, ...]:
     names = _without_empty_end(heading)
     if any(map(phone.looks_like_number, names)):
         raise InvalidInput(

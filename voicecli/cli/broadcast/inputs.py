@@ -132,7 +132,7 @@ def _read_do_not_call(context: Context, options: BroadcastOptions) -> frozenset[
         return frozenset()
     content = context.read_bytes(options.do_not_call, limit=lists.MAX_LIST)
     try:
-        return numbers_of(lists.read(content), region=options.region)
+        return numbers_of(lists.read_all(content), region=options.region)
     except InvalidInput as error:
         raise InvalidInput(f"--do-not-call: {error.message}", hint=error.hint) from error
 

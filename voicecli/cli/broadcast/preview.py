@@ -14,7 +14,6 @@ from voicecli.broadcast.options import Content
 from voicecli.broadcast.speech import SpeechProblems, find_speech_problems
 from voicecli.broadcast.start_time import describe_start
 from voicecli.broadcast.template import other_placeholders
-from voicecli.broadcast.validation import ValidatedList
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
@@ -27,7 +26,6 @@ from voicecli.store.broadcasts import BroadcastRow
 from voicecli.store.contacts import LEFT_OUT_IN_SUM
 from voicecli.voice_api.callflow import spoken_texts
 
-SHOWN = 20  # bad rows
 MOST_WARNINGS = 3
 MOST_ZONES = 5  # in which people can't be called
 REASONS = {
@@ -38,13 +36,21 @@ REASONS = {
 """Why people are not called, behind their number."""
 
 
-def show_problems(context: Context, validated: ValidatedList) -> None:
-    """A table of the rows that can't be called; programs get them with the error."""
-    context.output.note(f"{'line':<8}  problem")
-    for line, words in validated.problems[:SHOWN]:
-        context.output.note(f"{line:<8}  {words}")
-    if validated.invalid > SHOWN:
-        context.output.note(f"… and {validated.invalid - SHOWN:,} more; --dry-run --json has them")
+def show_problems(context: Context, prepared: Prepared) -> None:
+    """The rows that can't be called: a few of each kind, or all; programs get them with the error."""
+    validated, note = prepared.validated, context.output.note
+    note(f"{prepared.plan.recipients.unit:<8}  problem")
+    if prepared.send_options.all_faults:
+        for line, problem in validated.problems:
+            note(f"{line:<8}  {problem}")
+        return
+    for words, kind in validated.kinds.items():
+        for line, problem in kind.examples:
+            note(f"{line:<8}  {problem}")
+        if more := kind.count - len(kind.examples):
+            note(f"{'':<8}  and {counted(more, 'row')} more: {words}")
+    if validated.invalid > sum(len(kind.examples) for kind in validated.kinds.values()):
+        note("--all-faults shows each of them.")
 
 
 def warn_of_placeholders(context: Context, content: Content, columns: Sequence[str]) -> None:
@@ -186,6 +192,8 @@ def _facts(prepared: Prepared, closed: Sequence[ClosedZones]) -> Iterator[Line]:
     texts = _texts(prepared, first)
     what = f"hears: {' '.join(texts)}" if texts else "hears a file"
     yield f"The first of them, {first.destination}, {what}", ""
+    if (keys := prepared.options.key_names()) is not None and keys.stored_names is not None:
+        yield f"Keys: {keys.in_words()}", ""
     if codes := _spelled_out(prepared, first):
         yield f"Spelled out: {'; '.join(f'{code} → {spoken}' for code, spoken in codes.items())}", ""
 

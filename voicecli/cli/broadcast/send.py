@@ -44,7 +44,7 @@ def send(
         str,
         typer.Argument(
             metavar="FILE",
-            help="The list: CSV, TSV, JSON Lines, or one number a line; - reads standard input.",
+            help="The list: Excel (.xlsx), CSV, TSV, JSON Lines, or a number a line; - reads standard input.",
         ),
     ],
     message: Annotated[
@@ -106,7 +106,9 @@ def send(
     if own_number is not None and dry_run:
         raise InvalidInput("--dry-run can't be given together with --try-on.", hint="Leave one of them out.")
     start = hours.start(recipients.region)
-    send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again, start)
+    send_options = SendOptions(
+        audience.part(), audience.skip_invalid, audience.again, audience.all_faults, start
+    )
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     context = context_of(ctx)
     flags = {"source": source, "voice_profile": spoken.voice, "at_most": recipients.at_most}
@@ -120,6 +122,8 @@ def send(
     content = Content(message, spoken.play, outcomes.thanks)
     files = inputs.Files(people, spoken.file, spoken.callflow, audience.do_not_call)
     listed = inputs.read(context, files, content, options)
+    for note in listed.plan.recipients.notes:
+        context.output.note(note)
     preview.warn_of_placeholders(context, listed.content, listed.plan.recipients.columns)
     if own_number is not None:
         return _try_on(context, settings, listed, send_options, receiver, own_number)
@@ -137,17 +141,19 @@ def _send(
     yes: bool,
 ) -> ExitCode:
     """Show it, ask, wait for its start, and call."""
-    from voicecli.cli.broadcast import preview, waiting
+    from voicecli.cli.broadcast import preview, voices, waiting
     from voicecli.store.opening import open_store
 
     account, place = wiring.account(settings).identity, wiring.store_place(settings)
     with open_store(place) as store:
         prepared = listed.prepare(store, account, send_options)
         if prepared.validated.invalid and (dry_run or prepared.sent_before is None):
-            preview.show_problems(context, prepared.validated)
+            preview.show_problems(context, prepared)
+        if not dry_run:
+            prepared.check()
+        voices.refuse_unknown(context, settings, listed.plan)
         if dry_run:
             return preview.dry_run(context, settings, prepared)
-        prepared.check()
         if send_options.start is not None:
             waiting.check_account(context, settings, receiver if listed.options.waits else None)
         preview.confirm(context, settings, prepared, yes=yes)
@@ -190,7 +196,7 @@ def _try_on(
     with open_store(wiring.store_place(settings)) as store:
         prepared = listed.prepare(store, wiring.account(settings).identity, send_options)
         if prepared.validated.invalid:
-            preview.show_problems(context, prepared.validated)
+            preview.show_problems(context, prepared)
         request = trial_request(prepared, number)
     context.output.note(f"Only {number} is called, with what the first person would hear.")
     return call_trial(context, settings, listed, request, receiver)

@@ -27,7 +27,10 @@ class AudienceOptions:
     to_column: Annotated[str | None, option("NAME", "The column with the phone numbers. Default: phone.")] = (
         None
     )
+    sheet: Annotated[str | None, option("NAME", "The sheet of a workbook. Default: the first.")] = None
+    hidden: Annotated[bool, flag("Take hidden rows of a sheet, too.")] = False
     skip_invalid: Annotated[bool, flag("Leave out invalid rows, and call the others.")] = False
+    all_faults: Annotated[bool, flag("Show all invalid rows, not three of a kind.")] = False
     do_not_call: Annotated[str | None, option("FILE", "A list of numbers not to call.")] = None
     again: Annotated[bool, flag("Send a list again that was sent before.")] = False
     try_on: Annotated[

@@ -10,7 +10,7 @@ from voicecli.store.broadcasts import BroadcastState
 from voicecli.store.copying import contents
 from voicecli.store.copying.broadcasts import CopyingBroadcasts
 from voicecli.store.copying.kinds import Copied, Copying
-from voicecli.store.copying.people import copy_people
+from voicecli.store.copying.people import copy_people, copy_waiting_keys
 from voicecli.store.engine import Store
 from voicecli.store.former_keys import keep_former_key
 
@@ -50,6 +50,7 @@ def _copy(source: Store, target: Store, notify: Notify) -> list[Copied]:
     done += lists.copy()
     calls = contents.CopyingCalls(source, target, broadcasts=lists.numbers, runs=runs.numbers())
     done += [_all(calls, notify), _all(webhooks, notify)]
+    copy_waiting_keys(source, target, name)
     contents.copy_dropped_webhooks(source, target)
     attempt_outcomes.update_outcomes(target)
 

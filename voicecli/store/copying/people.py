@@ -2,7 +2,7 @@
 
 from voicecli.store.copying.kinds import Copied
 from voicecli.store.engine import Store
-from voicecli.store.unsubscribed import is_number
+from voicecli.store.unsubscribed import is_number, unsettled_keys
 
 NAME = "unsubscribed"
 _NOTE = (
@@ -11,6 +11,13 @@ _NOTE = (
 )
 _INSERT = (
     "INSERT INTO unsubscribed (destination, since, session) VALUES (?, ?, ?)"
+    " ON CONFLICT (destination) DO NOTHING"
+)
+
+
+_WAIT = (
+    "INSERT INTO unsubscribed (destination, since, session)"
+    " SELECT 'event ' || id, received, session FROM events WHERE session = ? AND key = ?"
     " ON CONFLICT (destination) DO NOTHING"
 )
 
@@ -25,3 +32,12 @@ def copy_people(source: Store, target: Store, name: bytes) -> Copied:
             added = transaction(_NOTE, (name, *person[:2])).changed and transaction(_INSERT, person).changed
             copied = copied._replace(rows=copied.rows + 1, added=copied.added + added)
     return copied
+
+
+def copy_waiting_keys(source: Store, target: Store, name: bytes) -> None:
+    """Pressed keys of which the source does not know whether they unsubscribe somebody: that is found out
+    there, once, now that the calls are there. Raises StoreFailed."""
+    with target.transaction() as transaction:
+        for session, key, received in unsettled_keys(source):
+            if transaction(_NOTE, (name, f"{session} {key.hex()}", received)).changed:
+                transaction(_WAIT, (session, key))
