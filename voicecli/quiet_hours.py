@@ -93,7 +93,7 @@ def looks_like_hours(text: str) -> bool:
     """Whether a text is nothing but hours, or a time of day, in whatever way people write them, right or
     wrong: 21:00-08:00, 21-8, 9pm to 8am, 25-8, 21:00. A number alone is not."""
     written = "".join(text.split()).lower()
-    return not written.isdigit() and re.fullmatch(_LIKE_HOURS, written, re.ASCII) is not None
+    return not written.isdigit() and re.fullmatch(_LIKE_HOURS, written) is not None
 
 
 def _time(hour: str, minute: str | None) -> time | None:

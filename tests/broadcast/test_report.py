@@ -31,13 +31,14 @@ def test_every_row_is_counted_once_and_in_words() -> None:
         ROW._replace(outcome="NO_ANSWER"),
         ROW._replace(outcome="BUSY", state=RowState.RETRY),
         ROW,
-        ROW._replace(state=RowState.REFUSED, attempts=2),
+        ROW._replace(state=RowState.REFUSED, attempts=2, reason="no"),
         ROW._replace(state=RowState.UNKNOWN),
-        ROW._replace(state=RowState.SKIPPED, attempts=0),
+        ROW._replace(state=RowState.SKIPPED, attempts=0, reason="unsubscribed"),
         ROW._replace(state=RowState.PLANNED, attempts=0),
     ]
     for row in rows:
-        figures.add(row, "no coverage" if row.state in (RowState.REFUSED, RowState.SKIPPED) else "")
+        figures.add(row)
+    figures.add_errors(["no coverage"] * 2)
     assert (figures.people, figures.called, figures.calls, figures.reached) == (11, 9, 11, 4)
     assert figures.confirmed == 1
     assert figures.outcomes[0] == Bar("completed", 3, "good")
@@ -57,7 +58,7 @@ def test_every_row_is_counted_once_and_in_words() -> None:
         Bar("stop", 1, "warning"),
         Bar("no key", 1),
     ]
-    assert figures.errors == [Bar("no coverage", 1, "bad")]
+    assert figures.errors == [Bar("no coverage", 2, "bad"), Bar("no", 1, "bad")]
 
 
 def test_a_refused_request_is_no_call_and_an_unlisted_outcome_has_its_own_word() -> None:

@@ -66,6 +66,10 @@ def test_without_a_zone_it_is_this_machine_s() -> None:
         ("2026-11-28T12:00Z", None, "is over"),
         ("2026-11-28T13:30 Europe/Paris", None, "is over"),
         ("2027-11-28T12:00Z", None, "more than 31 days away"),
+        ("10:00+99:00", None, "is not a time"),
+        ("9999-12-31T23:59-12:00", None, "is not a time"),
+        ("0001-01-01T00:00 Asia/Tokyo", None, "is not a time"),
+        ("0001-01-01T00:00", "SG", "is not a time"),
     ],
 )
 def test_what_is_no_moment_to_come_is_refused(text: str, region: str | None, says: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,20 @@ from lists import ANN, BOB, MESSAGE, Broadcast, people, write
 
 from voicecli.broadcast.options import BroadcastOptions
 from voicecli.cli.broadcast.former_hours import WARNING, with_present_name
-from voicecli.quiet_hours import looks_like_hours
+from voicecli.quiet_hours import _RANGE, looks_like_hours
 
 HOURS = ["21:00-08:00", "21-8", " 21 - 8 ", "21:30 – 7", "22-24"]
-WRONG_HOURS = ["9pm-8am", "9 p.m. to 8 a.m.", "25-8", "21:00", "21-", "2100-0800", "21h30-8h", "21 bis 8 Uhr"]
+WRONG_HOURS = [
+    "9pm-8am",
+    "9 p.m. to 8 a.m.",
+    "25-8",
+    "21:00",
+    "21-",
+    "2100-0800",
+    "21h30-8h",
+    "21 bis 8 Uhr",
+    "٢١-٨",
+]
 
 
 @pytest.fixture
@@ -30,6 +41,13 @@ def test_hours_behind_quiet_go_to_the_option_that_takes_them(hours: str) -> None
             assert with_present_name([*before, "--quiet", hours, *after]) == separate
             joined = [*before, f"--not-between={hours}", *after]
             assert with_present_name([*before, f"--quiet={hours}", *after]) == joined
+
+
+def test_whatever_the_option_took_looks_like_hours() -> None:
+    times = [f"{hour}{minute}" for hour, minute in product(("0", "9", "09", "24"), ("", ":00", ":59"))]
+    for start, dash, end in product(times, ("-", "–", " - ", "\t–\r\n"), times):
+        assert _RANGE.fullmatch(hours := f" {start}{dash}{end}\v")
+        assert looks_like_hours(hours), hours
 
 
 @pytest.mark.parametrize("after", ["people.csv", "Hello", "--yes", "", "-", "1234", ANN, "At 10:30"])

@@ -64,6 +64,8 @@ def test_json_is_one_document_a_line(run: Program, home: Path) -> None:
         "mos": 4.4,
         "digits": "1",
         "captures": ["1"],
+        "result": None,
+        "answers": {"digits": "1"},
         "errorCode": None,
         "errorMsg": None,
         "error": None,
@@ -239,7 +241,7 @@ def test_it_fits_the_terminal(home: Path, columns: int) -> None:
     heading, *rows = plain(painted)
     assert heading.split()[:2] == ["start", "session"]
     assert max(map(len, rows)) <= columns
-    assert "".join(painted).count("\x1b[31m") >= 1  # the error
+    assert "".join(painted).count("\x1b[38;5;163m") >= 1  # the error
     assert len(rows) == (2 if columns == 200 else 4)
     timeline = plain(on_terminal("sessions", OTHER, columns=columns))
     assert max(map(len, timeline)) <= columns

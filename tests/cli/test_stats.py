@@ -108,9 +108,9 @@ def test_the_bars_fit_and_are_aligned(home: Path, some_calls: None, columns: int
         assert max(map(len, shown)) <= columns
         bars = shown[5:8]
         assert len({line.index("█") for line in bars}) == 1
-        assert any("\x1b[32m" in line and "completed" in line for line in painted)
-        assert any("\x1b[33m" in line and "busy" in line for line in painted)
-        assert any("\x1b[31m" in line and "trunk" in line for line in painted)
+        assert any("\x1b[38;5;29m" in line and "completed" in line for line in painted)
+        assert any("\x1b[38;5;131m" in line and "busy" in line for line in painted)
+        assert any("\x1b[38;5;163m" in line and "trunk" in line for line in painted)
     assert any("█" in line for line in shown)
 
 

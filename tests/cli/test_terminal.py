@@ -86,7 +86,7 @@ def plain(lines: list[str]) -> list[str]:
 @pytest.mark.parametrize("columns", [80, 200])
 def test_an_error_is_red_and_broken_between_words(sandbox: RunningSandbox, columns: int) -> None:
     lines = on_terminal("call", "+33199005020", "hi", columns=columns, env=sandbox.environment)
-    assert lines[0].startswith("\x1b[1;31mError:\x1b[0m 8x8 answered")
+    assert lines[0].startswith("\x1b[1;38;5;163mError:\x1b[0m 8x8 answered")
     assert max(map(len, plain(lines))) <= columns
     whole = " ".join(plain(lines))
     assert "the call may have been placed." in whole

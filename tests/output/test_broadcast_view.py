@@ -1,5 +1,6 @@
 """A broadcast on the screen: while it runs, in a pipe, and at its end."""
 
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 
@@ -40,6 +41,25 @@ def test_at_80_columns_a_line_has_what_belongs_together() -> None:
         ("█████████▋                             ▏  24 %  1,234 of 5,000  1 min 20 s left", "bold"),
         ("48 a second · 32 in flight · 1,200 accepted · 30 refused · 4 unknown", ""),
         ("900 completed · 700 of these confirmed", "green"),
+    ]
+
+
+def test_names_of_keys_have_a_line_of_their_own() -> None:
+    counts = replace(running(), results=Counter({"confirmed": 700, "next-week": 12, "stop": 0}))
+    confirmed, later, stop = "700 confirmed", "12 next-week", "0 stop: no more calls"
+    outcomes = ("900 completed", "green")
+    assert progress_lines(counts, 79)[2] == outcomes
+    assert (f"Results: {confirmed} · {later} · {stop}", "bold") in progress_lines(counts, 79)
+    narrow = progress_lines(counts, 39)
+    assert (f"Results: {confirmed} · {later}", "bold") in narrow
+    assert (stop, "bold") in narrow
+    assert f"; results: {confirmed}, {later}, {stop}; " in progress_line(counts)
+    lines = [text for text, _ in summary_lines(counts)]
+    place = lines.index("Results")
+    assert lines[place + 1 : place + 4] == [
+        "  700  confirmed",
+        "   12  next-week",
+        "    0  stop: no more calls",
     ]
 
 

@@ -7,16 +7,19 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from conftest import wait_until
-from contrast import luminance
+from contrast import contrast, luminance
 from rich.console import Console
 from screen import screen
 
+import voicecli
 from voicecli.errors import OutputFailed
-from voicecli.output import Column
-from voicecli.output.event_rows import SESSION_COLOURS, CallRow, EventRow, session_style
+from voicecli.output import Column, Output, TableRow
+from voicecli.output.colours import READABLE, styles
+from voicecli.output.event_rows import CallRow, EventRow, session_style
 from voicecli.output.rows import Cell, Painter
 from voicecli.output.stream import JsonStream, LiveStream, Stream
 from voicecli.sessions.session import Session
@@ -30,18 +33,48 @@ def console(colours: str | None = "256") -> Console:
     return Console(file=io.StringIO(), force_terminal=True, color_system=colours, width=80)
 
 
-def test_a_sessions_colour_can_be_read_in_light_and_dark_themes() -> None:
+def of_256(colour: int) -> tuple[int, int, int]:
     cube = (0, 95, 135, 175, 215, 255)
-    for colour in SESSION_COLOURS:
-        index = colour - 16
-        light = luminance(cube[index // 36], cube[index // 6 % 6], cube[index % 6])
-        assert (1 + 0.05) / (light + 0.05) >= 3  # on white
-        assert (light + 0.05) / 0.05 >= 3  # on black
+    if colour >= 232:
+        return (8 + 10 * (colour - 232),) * 3
+    index = colour - 16
+    return cube[index // 36], cube[index // 6 % 6], cube[index % 6]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("system", ["256", "truecolor"])
+def test_what_is_painted_can_be_read_on_a_white_and_on_a_black_ground(system: str) -> None:
+    painted = styles(system)
+    sources = "".join(path.read_text() for path in Path(voicecli.__file__).parent.rglob("*.py"))
+    used = {*re.findall('"(dim|white|black|red|green|yellow|blue|magenta|cyan)"', sources)}
+    assert used == painted.keys()
+    for style in (*painted.values(), *map("color({})".format, READABLE)):
+        parts = [int(style[place : place + 2], 16) for place in (1, 3, 5)] if style[0] == "#" else None
+        light = luminance(*(parts or of_256(int(style[6:-1]))))
+        assert contrast(light, 1) >= 4.5, style
+        assert contrast(light, 0) >= 4.5, style
+
+
+def test_a_terminal_gets_these_colours_and_an_old_one_its_own() -> None:
+    for term, more, sequence in (
+        ("xterm-256color", {}, "38;5;29m"),
+        ("xterm-256color", {"COLORTERM": "truecolor"}, "38;5;29m"),
+        ("xterm", {}, "[32m"),
+    ):
+        screen = Terminal()
+        Output(screen, None, environment={"TERM": term, **more}).row(
+            TableRow((Column("a", 0),), ("text",), {}, style="green")
+        )
+        assert sequence in screen.getvalue()
 
 
 def test_a_session_has_the_same_colour_everywhere() -> None:
     assert session_style("5a3eab76") == session_style("5a3eab76")
-    assert len({session_style(f"s-{number}") for number in range(200)}) == len(SESSION_COLOURS)
+    assert len({session_style(f"s-{number}") for number in range(200)}) == len(READABLE)
 
 
 def test_a_path_that_does_not_fit_beside_the_other_cells_stands_whole_below_them() -> None:

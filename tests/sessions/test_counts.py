@@ -51,6 +51,7 @@ def test_programs_get_all_of_it() -> None:
         "refused": 30,
         "unknown": 0,
         "skipped": 0,
+        "calledTooOften": 0,
         "inFlight": 0,
         "retrying": 0,
         "left": 3_770,

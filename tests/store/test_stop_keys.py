@@ -31,7 +31,7 @@ def placed(
     **details: Any,
 ) -> int:
     """A call that asks for a key; without a session its answer was lost, or with SENDING has not come."""
-    message_id = f"m-{number}-{details.pop('request', 1)}"
+    message_id = details.pop("message_id", f"m-{number}-{details.pop('request', 1)}")
     request = voice_message(PhoneNumber(number, "FR"), "hi", source=SOURCE, message_id=message_id)
     with SqliteStore(home) as store:
         attempts = Attempts(store, AccountId("http://127.0.0.1:9", "some_sub"))
@@ -98,6 +98,14 @@ def test_in_a_call_where_it_means_something_else_it_does_not_count(
 ) -> None:
     placed(tmp_path, **{"key_names": None, **details})
     keep(tmp_path, pressed("9"))
+    assert known(tmp_path) == set()
+
+
+def test_in_a_trial_on_one_s_own_number_it_does_not_count(tmp_path: Path) -> None:
+    placed(tmp_path, message_id="try-on-1")
+    placed(tmp_path, None, message_id="try-on-2")
+    keep(tmp_path, pressed("9"))
+    keep(tmp_path, pressed("9", OTHER, clientActionId=None))
     assert known(tmp_path) == set()
 
 

@@ -91,7 +91,7 @@ class Report:
 
 
 class Figures:
-    """Counts people as they are read."""
+    """Counts people, many at a time."""
 
     def __init__(self, keys: KeyNames | None) -> None:
         self._keys = keys
@@ -101,23 +101,26 @@ class Figures:
         self._results = Counter(dict.fromkeys(keys.names.values() if keys else (), 0))
         self._errors: Counter[str] = Counter()
 
-    def add(self, row: BroadcastRow, why: str = "") -> None:
-        """One row; ``why`` is what went wrong, if it is known."""
-        standing = describe_standing(row)
-        self.people += 1
-        calls = placed_calls(row)
-        self.calls += calls
-        self.called += calls > 0
-        self._outcomes[standing] += 1
+    def add(self, row: BroadcastRow, rows: int = 1) -> None:
+        """So many rows like this one."""
+        standing, calls = describe_standing(row), placed_calls(row)
+        self.people += rows
+        self.calls += calls * rows
+        self.called += rows * (calls > 0)
+        self._outcomes[standing] += rows
         if is_reached(row):
-            self.reached += 1
+            self.reached += rows
         else:
-            self._to_reach[standing] += 1
+            self._to_reach[standing] += rows
         if (name := result_of(self._keys, row.digits)) is not None:
-            self._results[name] += 1
-        self.confirmed += self._keys is not None and row.digits in self._keys.accepted
-        if why and row.state is not RowState.SKIPPED:
-            self._errors[why] += 1
+            self._results[name] += rows
+        self.confirmed += rows * (self._keys is not None and row.digits in self._keys.accepted)
+        if row.reason and row.state is not RowState.SKIPPED:
+            self._errors[row.reason] += rows
+
+    def add_errors(self, errors: Iterable[str]) -> None:
+        """What else went wrong with calls, once for each of them."""
+        self._errors.update(errors)
 
     @property
     def outcomes(self) -> Sequence[Bar]:

@@ -10,7 +10,7 @@ from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.report import Bar, Figures, Report
 from voicecli.broadcast.results import Results
 from voicecli.sessions.session import Session
-from voicecli.store.broadcast_rows import calls_by_time, read_rows, rows_with_outcome, time_of_calls
+from voicecli.store.broadcast_rows import calls_by_time, group_rows, rows_with_outcome, time_of_calls
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
 from voicecli.store.event_queries import events_of_session
@@ -27,8 +27,9 @@ def read_report(results: Results, *, text: str | None = None) -> tuple[Report, M
     store, broadcast = results.store, results.broadcast
     errors = _errors(store, broadcast)
     figures = Figures(results.keys)
-    for row in read_rows(store, broadcast):
-        figures.add(row, row.reason or errors.get(row.line, ""))
+    for row, rows in group_rows(store, broadcast):
+        figures.add(row, rows)
+    figures.add_errors(errors.values())
     first, last = time_of_calls(store, broadcast)
     accepts = results.keys is not None and results.keys.accepted
     shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"

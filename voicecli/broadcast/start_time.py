@@ -32,13 +32,13 @@ def parse_start(text: str, region: str | None, now: datetime | None = None) -> d
     try:
         day = None if found[1] is None else date.fromisoformat(found[1])
         clock = time(int(found[2]), int(found[3] or 0), int(found[4] or 0))
-    except ValueError as error:
+        if found[5] is None and region is not None:
+            zone: tzinfo | None = _zone_of_region(region, day, clock, now)
+        else:
+            zone = None if found[5] is None else _named_zone(found[5])
+        return _moment(text, day, clock, zone, now)
+    except (ValueError, OverflowError, OSError) as error:  # 10:60, +99:00, and the last day of the calendar
         raise InvalidInput(f"{quote(text)} is not a time: {error}.", hint=HINT) from error
-    if found[5] is None and region is not None:
-        zone: tzinfo | None = _zone_of_region(region, day, clock, now)
-    else:
-        zone = None if found[5] is None else _named_zone(found[5])
-    return _moment(text, day, clock, zone, now)
 
 
 def describe_start(moment: datetime) -> str:

@@ -34,7 +34,7 @@ def progress_lines(counts: Counts, width: int) -> list[Line]:
         parts = [f"{count:,} {words}" for count, words, of in outcomes if of == style]
         lines += _joined(parts, style, width)
     if results := _results(counts):
-        lines += _joined([f"{count:,} {words}" for count, words, _ in results], "bold", width)
+        lines += _joined([f"{count:,} {words}" for count, words, _ in results], "bold", width, "Results: ")
     if counts.errors:
         lines += [("Errors", "bold"), *_aligned(_errors(counts, MAX_LIVE))]
     if counts.waiting:
@@ -47,6 +47,7 @@ def progress_line(counts: Counts) -> str:
     pace = ", ".join(filter(None, (_rate(counts), _time_left(counts))))
     done = f"{_done(counts)} done: {', '.join(_counts(counts))}"
     results = ", ".join(f"{count:,} {words}" for count, words, _ in _results(counts))
+    results = results and f"results: {results}"
     waiting = _waiting(counts)
     return "; ".join(filter(None, (done, results, pace, waiting[:1].lower() + waiting[1:])))
 
@@ -161,10 +162,10 @@ def _largest(entries: list[Entry], most: int) -> list[Entry]:
     return [*entries[:most], (rest, OTHERS, "red")]
 
 
-def _joined(parts: Sequence[str], style: str, width: int) -> list[Line]:
-    """The parts on as many lines as it takes."""
+def _joined(parts: Sequence[str], style: str, width: int, heading: str = "") -> list[Line]:
+    """The parts on as many lines as it takes, behind a heading."""
     lines: list[str] = []
-    for part in parts:
+    for part in [f"{heading}{parts[0]}", *parts[1:]] if parts else ():
         if lines and len(lines[-1]) + len(part) + 3 <= width:
             lines[-1] += f" · {part}"
         else:

@@ -8,14 +8,13 @@ from functools import lru_cache
 
 from voicecli import phone
 from voicecli.clock import iso
+from voicecli.output.colours import READABLE
 from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Cell, Column
 from voicecli.sessions.open_calls import is_overdue, silent_for
 from voicecli.sessions.session import Session
 from voicecli.voice_api.webhook_events import Received
 
-# Of the 256 colours those that can be read on a white and on a black ground (a test reckons their contrast).
-SESSION_COLOURS = (31, 32, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
 _STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow", "CANCELED": "yellow"}
 _NUMBERED = ("number", "phone", "msisdn", "source", "destination", "caller", "callee")  # fields with one
 _NUMBER, _DAY = Column("number", 7), Column("time", 19, narrow=False)
@@ -41,7 +40,7 @@ def party_cells(source: str, destination: str) -> tuple[Cell, Cell]:
 
 def session_style(session_id: str) -> str:
     """The colour of a session, the same everywhere and every time."""
-    return f"color({SESSION_COLOURS[zlib.crc32(session_id.encode(errors='replace')) % len(SESSION_COLOURS)]})"
+    return f"color({READABLE[zlib.crc32(session_id.encode(errors='replace')) % len(READABLE)]})"
 
 
 def outcome_style(outcome: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import json_text
+from voicecli.output.colours import error_codes, styles
 from voicecli.output.printable import printable
 from voicecli.output.rows import Line, Painter, Row, TableRow, erasing, plain_heading, plain_row
 from voicecli.output.secrets import Secrets
@@ -217,7 +218,8 @@ class Output:
         return self._screen().columns - 1
 
     def error(self, error: VoicecliError) -> None:
-        for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
+        red = error_codes(self._environment)
+        for word, style, text in (("Error:", red, error.message), ("Hint:", "1", error.hint)):
             if text:
                 line = self._wrapped(f"{word} {printable(self._masked(text))}")  # a secret may have blanks
                 self._talk(self._coloured(word, style) + line.removeprefix(word))
@@ -233,10 +235,12 @@ class Output:
             return None
         if stream not in self._painters:
             from rich.console import Console
+            from rich.theme import Theme
 
             console = Console(
                 file=stream, highlight=False, markup=False, emoji=False, _environ=self._environment
             )
+            console.push_theme(Theme(styles(console.color_system)))
             console.file = io.StringIO()  # so that rich itself never writes to the terminal
             self._painters[stream] = Painter(console, mask=self._masked)
         return self._painters[stream]

@@ -67,6 +67,12 @@ class KeyNames:
         """As in ``--keys``."""
         return ",".join(f"{key}={name}" for key, name in self.names.items())
 
+    def in_words(self) -> str:
+        """For people, who look whether the message says the same."""
+        return ", ".join(
+            f"{key} {name}{' (no more calls)' if name == STOP else ''}" for key, name in self.names.items()
+        )
+
     @property
     def stored_names(self) -> str | None:
         """The same as an attempt has it; None where the accepted keys say all."""

@@ -113,6 +113,15 @@ def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
     return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
 
 
+def group_rows(store: Store, broadcast: Broadcast) -> Iterator[tuple[BroadcastRow, int]]:
+    """Rows that differ at most in their line, number, session and times, each once, and how many they are."""
+    alike = "state, outcome, digits, reason, attempts"
+    query = f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ? GROUP BY {alike}"  # noqa: S608
+    for state, outcome, digits, reason, attempts, rows in store.rows(query, (broadcast.number,)):
+        row = BroadcastRow(0, "", RowState(state), attempts, outcome=outcome, digits=digits, reason=reason)
+        yield row, rows
+
+
 def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Iterator[BroadcastRow]:
     """The rows whose calls ended so, in the order of the list."""
     which = f"line > ? AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY line LIMIT ?"

@@ -192,6 +192,8 @@ def _facts(prepared: Prepared, closed: Sequence[ClosedZones]) -> Iterator[Line]:
     texts = _texts(prepared, first)
     what = f"hears: {' '.join(texts)}" if texts else "hears a file"
     yield f"The first of them, {first.destination}, {what}", ""
+    if (keys := prepared.options.key_names()) is not None and keys.stored_names is not None:
+        yield f"Keys: {keys.in_words()}", ""
     if codes := _spelled_out(prepared, first):
         yield f"Spelled out: {'; '.join(f'{code} → {spoken}' for code, spoken in codes.items())}", ""
 
