@@ -146,7 +146,7 @@ def test_a_list_leaves_out_whom_another_has_called(broadcast: Broadcast, home: P
 
 
 def test_where_nobody_may_be_called_it_says_so(broadcast: Broadcast) -> None:
-    first, second = write("first.csv", people(ANN)), write("second.csv", people(ANN) + "\n")
+    first, second = write("first.csv", people(ANN)), write("second.csv", f"phone\n{ANN}\n")
     assert broadcast(first, *HELLO, VOICECLI_AT_MOST="1/7d").code == 0
     done = broadcast(second, *HELLO, "--json", VOICECLI_AT_MOST="1/7d")
     assert (done.code, done.error["code"], done.error["calledTooOften"]) == (9, "called_too_often", 1)

@@ -250,6 +250,7 @@ async def test_another_that_hangs_as_it_starts_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start_lock, "PATIENCE", 0.2)
+    monkeypatch.setattr(start_lock, "LISTENER_PATIENCE", 0.2)
     gate = Lock.take(start_lock._path(tmp_path))
     assert gate is not None
     with pytest.raises(InUse, match="starting or ending a listener"):

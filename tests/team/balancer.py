@@ -38,11 +38,14 @@ class Balancer:
 
     async def _stop(self) -> None:
         self._server.close()
+        for _ in range(8):  # asyncio leaves open who has just connected: python/cpython#109564
+            await asyncio.sleep(0)
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for to_client in self._tasks:
             to_client.transport.abort()
+        await asyncio.sleep(0)
 
     def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         self._tasks[to_client] = asyncio.create_task(self._serve(client, to_client))

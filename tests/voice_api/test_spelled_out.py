@@ -72,6 +72,11 @@ def test_a_letter_keeps_its_accent() -> None:
     assert spell_out("- / \u200b") == ""
 
 
+def test_a_character_is_said_whatever_else_is_in_the_code() -> None:
+    for character in map(chr, range(128)):
+        assert spell_out(f"{character}é") == ", ".join(filter(None, (spell_out(character), "é")))
+
+
 # -- many texts --------------------------------------------------------------------------------------
 
 MONTHS = {

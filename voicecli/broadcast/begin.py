@@ -165,15 +165,6 @@ def prepare_broadcast(
     """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
     Nothing is raised for its rows yet, nor where the list was sent before: ``Prepared.check`` does."""
     send_options = send_options or SendOptions()
-    fingerprint, *former = same_list.fingerprints(store, plan.recipients, people)
-    sent_before = None
-    try:
-        if not send_options.again:
-            broadcasts.refuse_repetition(
-                store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
-            )
-    except PlacedBefore as error:
-        sent_before = error
     eligibility = options.eligibility(do_not_call)
     eligibility.update(store)
     validated = validate(
@@ -183,6 +174,16 @@ def prepare_broadcast(
         skip_invalid=send_options.skip_invalid,
         all_faults=send_options.all_faults,
     )
+    # The hash of the rows is known once all were read.
+    fingerprint, *former = same_list.fingerprints(store, plan.recipients, people)
+    sent_before = None
+    try:
+        if not send_options.again:
+            broadcasts.refuse_repetition(
+                store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
+            )
+    except PlacedBefore as error:
+        sent_before = error
     if (at_most := options.contact_limit()) is not None:
         validated.leave_out(_called_too_often(store, validated, at_most, send_options.start))
     return Prepared(

@@ -34,7 +34,7 @@ def check_webhooks(
             return
     url = plan.public_url or _domain_url(plan.tunnel)
     ask = cache(ask_listener)  # both may point to the same one, which may be dead
-    for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
+    for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm, --keys and --digits")):
         receiver = find_receiver(plan.store, webhooks, kind, account=registration.account, ask=ask)
         check = f"{kind} webhook"
         webhook = webhooks.get(kind)

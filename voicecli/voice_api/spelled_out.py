@@ -16,6 +16,8 @@ import unicodedata
 
 _SAID = frozenset("#*%&@!?\\§")
 """Marks that belong to a code and have a name of their own, unlike hyphens, dots and slashes."""
+_SILENT = dict.fromkeys(range(33)) | {127: None} | dict.fromkeys(map(ord, "\"'(),-./:;[]_{}"))
+"""What is not said, in ASCII: a list of a million codes is spelled out at once."""
 _GLUED = re.compile(r"[^\W_]$|[.,:;/-]$")
 _AFTER = re.compile(r"[.,:;]*(?=(?P<pause>[?!。！？，、；：؟،؛۔।])?(?P<word>[^\W_])?)")
 
@@ -23,7 +25,7 @@ _AFTER = re.compile(r"[.,:;]*(?=(?P<pause>[?!。！？，、；：؟،؛۔।])?
 def spell_out(code: str) -> str:
     """Every letter and digit of ``code`` by itself: ``A, B, 1, 2``. So are symbols, such as # and +; other
     marks, blanks and invisible characters are left out. Empty where nothing is left."""
-    return ", ".join(code if code.isascii() and code.isalnum() else _characters(code))
+    return ", ".join(code.translate(_SILENT) if code.isascii() else _characters(code))
 
 
 def _characters(code: str) -> list[str]:

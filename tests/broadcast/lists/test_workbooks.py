@@ -326,6 +326,18 @@ def test_shared_texts_are_read_as_they_are_formatted_or_not() -> None:
     assert read(shared(GOOD, SST % parts)) == [(2, [ANN, "Ann"])]
 
 
+def strict(name: str, part: bytes) -> bytes:
+    return part.replace(b"http://schemas.openxmlformats.org/", b"http://purl.oclc.org/ooxml/")
+
+
+def only_a_chart() -> bytes:
+    book = Workbook()
+    book.create_chartsheet()
+    assert book.active is not None
+    book.remove(book.worksheets[0])
+    return saved(book)
+
+
 def ole(*names: str) -> bytes:
     return bytes.fromhex("d0cf11e0a1b11ae1") + b"".join(name.encode("utf-16-le") for name in names)
 
@@ -341,6 +353,8 @@ def archive(name: str) -> bytes:
     ("content", "words"),
     [
         (repacked(GOOD, macros), "has macros"),
+        (repacked(GOOD, strict), "Strict Open XML"),
+        (only_a_chart(), "no sheet with cells"),
         (repacked(GOOD, billion_laughs), "damaged"),
         (shared(GOOD, EXTERNAL_ENTITY + SST % b"<si><t>&it;</t></si>"), "damaged"),
         (shared(GOOD, SST % b""), "damaged"),

@@ -10,7 +10,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import to_excel
 from openpyxl.utils.escape import unescape
 
-from voicecli import phone
+from voicecli import interrupts, phone
 from voicecli.broadcast.lists.lines import empty_list
 from voicecli.broadcast.lists.number_formats import show
 from voicecli.broadcast.lists.separated import heading_columns
@@ -59,7 +59,7 @@ def read_sheet(content: bytes, *, name: str | None, hidden: bool) -> Sheet:
     """Read a sheet of an .xlsx file: the one of this name, else the first that is visible. Raises
     InvalidInput for what is no such workbook, and, unless ``hidden`` rows are wanted, for these."""
     with damage_reported():
-        workbook = Workbook(content)
+        workbook = interrupts.in_thread(lambda: Workbook(content))  # seconds, for a list of 100,000
         table = _Table.find(workbook.rows(workbook.find(name)))
         notes = [*workbook.notes]
         values = _Values(workbook)

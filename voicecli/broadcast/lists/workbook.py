@@ -22,6 +22,7 @@ _DAMAGED = (
     *(BadZipFile, ZlibError, ParseError, OSError, EOFError, RuntimeError, NotImplementedError),
     *(ValueError, LookupError, TypeError, AttributeError, OverflowError),
 )  # what openpyxl, zipfile and zlib raise for a file that is no sound workbook
+_STRICT = b"http://purl.oclc.org/ooxml/"  # the names in it, which openpyxl does not know
 _SAVE_AS = "Save it as Excel Workbook (.xlsx), or as CSV UTF-8."
 _OTHER_FILES = (  # a name in the archive, and what it is then
     ("xl/workbook.bin", "an Excel Binary Workbook (.xlsb)"),
@@ -70,6 +71,8 @@ def _checked_file(content: bytes) -> io.BytesIO:
         raise InvalidInput(
             "The workbook unpacks to more than 1 GiB.", hint="Save the sheet with the people as CSV UTF-8."
         )
+    if any(_STRICT in archive.read(name) for name in {"xl/workbook.xml"} & names):
+        raise InvalidInput("The workbook is in the Strict Open XML format: it can't be read.", hint=_SAVE_AS)
     if any(name.endswith("vbaProject.bin") or name.startswith("xl/macrosheets/") for name in names) or (
         b"macroEnabled" in archive.read("[Content_Types].xml")
     ):
@@ -125,7 +128,7 @@ class Workbook:
         """The path of a sheet. Raises InvalidInput."""
         visible = [sheet for sheet, (_, state) in self.sheets.items() if state == "visible"]
         if not self.sheets:
-            raise InvalidInput("The workbook has no sheet with cells.")
+            raise InvalidInput("The workbook has no sheet with cells.", hint="Charts are no lists.")
         if name is None:
             chosen = (visible or [*self.sheets])[0]
             if len(visible) > 1:
