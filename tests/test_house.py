@@ -322,6 +322,7 @@ NOT_LOADED = (
     (["prune", "--older-than", "30d"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio"}, 0),
     (["config"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers", "sqlite3"}, 0),
     (["broadcast", "list"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
+    (["broadcast", "results", "b1"], {"rich", "httpx", "aiohttp", "asyncio", "xlsxwriter", "jinja2"}, 2),
     (["trigger", "vss", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "sqlite3"}, 0),
 )
 

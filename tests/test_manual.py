@@ -59,7 +59,7 @@ ANSWERS = {  # part of what a block prints, by what is in it
     "--retry no-answer": "results.csv has 2 rows",
     'resume "$id"': "2 of 2 rows done",
     "--rate 5/s --not-between": "That takes 1 s at 5/s",
-    '{time}." --yes': "2  accepted",
+    "9=stop --yes": "report.html is written",
     "jq -r '[.received": "+33199000486\tBUSY",
     "voicecli replay --session": "answered 200",
     "trigger vca --digits 1 --to": "answered 200",

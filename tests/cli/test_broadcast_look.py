@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from running_listener import listening, public_access, registering
 from test_terminal import on_terminal, plain
 
+from voicecli.output.table_files import Sheet, write_workbook
 from voicecli.platforms.locks import is_held
 
 OWN = "line,destination,status,outcome,bridge,digits,result,answers,duration,attempts,session,reason"
@@ -350,6 +351,23 @@ def test_rows_of_a_list_that_was_edited_are_found_by_their_numbers(broadcast: Br
         (CAT, "", ""),
     ]
     assert "2 of 3 rows found by number on other lines, 1 not on it any more." in done.err
+
+
+def test_a_list_that_excel_saved_again_is_joined_by_number(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", f"phone,name\n{ANN},A\n{BOB},B\n"), "Hi", "--yes")
+    with Path("saved.xlsx").open("wb") as file:
+        write_workbook(file, [Sheet("p", [("phone", "name", "note"), (BOB, "B", "x"), (ANN, "A", "y")])])
+    done = broadcast("results", of, "--list", "saved.xlsx", "--json")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [(row["destination"], row["input"]["note"]) for row in rows] == [(ANN, "y"), (BOB, "x")]
+    assert "2 of 2 rows found by number on other lines" in done.err
+
+
+def test_a_workbook_of_results_can_be_sent_as_a_list(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", f"phone,name\n{ANN},=A\n{BOB},'=B\n"), "Hi {name}", "--yes")
+    assert broadcast("results", of, "-o", "again.xlsx").code == 0
+    assert broadcast("again.xlsx", "Hi {name}", "--yes").code == 0
+    assert [broadcast.heard[number] for number in (ANN, BOB)] == ["Hi =A", "Hi '=B"]
 
 
 def test_who_confirmed_can_be_asked_only_where_somebody_was_asked(broadcast: Broadcast) -> None:

@@ -284,7 +284,7 @@ class Output:
 
     def _wrapped(self, line: str) -> str:
         """One line in a pipe; on a terminal, broken between words."""
-        if not self._talks_on_terminal:
+        if not self._talks_on_terminal or len(line) <= self._screen().columns:
             return line
         return textwrap.fill(line, self._screen().columns, break_long_words=False, break_on_hyphens=False)
 

@@ -133,13 +133,16 @@ def _plan(
         force=access.force,
         no_auth=access.no_auth,
     )
-    delete_old = partial(retention.prune_in_background, at_most=wiring.at_most(settings))
+    delete_old = None
+    if keep is not None:
+        at_most = wiring.at_most(settings)
+        delete_old = partial(retention.prune_in_background, plan.store, keep, at_most=at_most)
     plan = replace(
         plan,
         forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
-        delete_old=None if keep is None else partial(delete_old, plan.store, keep),
+        delete_old=delete_old,
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
     return replace(plan, replier=choose_vca_replier(context, settings, plan, replies.reply))
