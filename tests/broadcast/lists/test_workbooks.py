@@ -345,6 +345,13 @@ def strict(name: str, part: bytes) -> bytes:
     return part.replace(b"http://schemas.openxmlformats.org/", b"http://purl.oclc.org/ooxml/")
 
 
+def without_a_style(name: str, part: bytes) -> bytes:
+    """A name for a style that is not there: openpyxl prints that."""
+    if not name.endswith("styles.xml"):
+        return part
+    return re.sub(rb'(<cellStyle [^>]*xfId=")0"', rb'\g<1>9"', part)
+
+
 def only_a_chart() -> bytes:
     book = Workbook()
     book.create_chartsheet()
@@ -371,6 +378,7 @@ def archive(name: str) -> bytes:
         (repacked(GOOD, strict), "Strict Open XML"),
         (only_a_chart(), "no sheet with cells"),
         (repacked(GOOD, billion_laughs), "damaged"),
+        (repacked(GOOD, without_a_style), "damaged"),
         (shared(GOOD, EXTERNAL_ENTITY + SST % b"<si><t>&it;</t></si>"), "damaged"),
         (shared(GOOD, SST % b""), "damaged"),
         (repacked(GOOD, lambda name, part: None if name.endswith("workbook.xml") else part), "damaged"),
@@ -389,10 +397,13 @@ def archive(name: str) -> bytes:
         (workbook(("phone", "phone"), (ANN, ANN)), "two columns"),
     ],
 )
-def test_what_is_no_sound_workbook_is_refused_in_words(content: bytes, words: str) -> None:
+def test_what_is_no_sound_workbook_is_refused_in_words(
+    content: bytes, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(InvalidInput, match=words) as refused:
         read(content)
     assert refused.value.hint
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_workbook_that_unpacks_to_a_gigabyte_is_refused_before_it_is_unpacked() -> None:
