@@ -130,6 +130,16 @@ def test_the_plan_is_of_the_start(broadcast: Broadcast) -> None:
     assert ("can't be called then" in shown) == bool(zone)
 
 
+def test_who_may_be_called_again_by_then_is_not_left_out(broadcast: Broadcast) -> None:
+    broadcast.identifier(write("people.csv", people(ANN, BOB)), MESSAGE, "--yes")
+    left_out = {}
+    for minutes in (30, 90):
+        start = f"{datetime.now(UTC) + timedelta(minutes=minutes):%Y-%m-%dT%H:%MZ}"
+        options = ("--again", "--at-most", "1/1h", "--start-at", start, "--dry-run", "--json")
+        left_out[minutes] = broadcast("people.csv", MESSAGE, *options).json["calledTooOften"]
+    assert left_out == {30: 2, 90: 0}
+
+
 @pytest.fixture
 def waiting(broadcast: Broadcast) -> Iterator[Terminal]:
     write("people.csv", people(ANN, BOB))

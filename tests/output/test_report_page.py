@@ -93,7 +93,7 @@ def test_all_colours_can_be_read_on_the_grounds_of_both_screens() -> None:
 def chromium(*arguments: str) -> str:
     assert CHROMIUM is not None
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
     return done.stdout
 
 

@@ -81,8 +81,10 @@ class Member:
         home.mkdir()
         self.said = home.with_suffix(".said")
         self.process: subprocess.Popen[str] | None = None
+        self.starts = 0
 
     def start(self) -> None:
+        self.starts += 1
         with self.said.open("a") as said:
             self.process = Forked(
                 self._arguments,

@@ -185,18 +185,21 @@ def prepare_broadcast(
     except PlacedBefore as error:
         sent_before = error
     if (at_most := options.contact_limit()) is not None:
-        validated.leave_out(_called_too_often(store, validated, at_most))
+        validated.leave_out(_called_too_often(store, validated, at_most, send_options.start))
     return Prepared(
         plan, validated, options, send_options, eligibility, store, account, fingerprint, sent_before
     )
 
 
-def _called_too_often(store: Store, validated: ValidatedList, at_most: AtMost) -> dict[str, str]:
-    """Who was called too often to be called now, and why in words."""
+def _called_too_often(
+    store: Store, validated: ValidatedList, at_most: AtMost, start: datetime | None
+) -> dict[str, str]:
+    """Who was called too often to be called when it begins, and why in words."""
     contacts.read_outcomes(store)
     planned = (row.destination for row in validated.rows() if row.state is RowState.PLANNED)
     found = contacts.called_too_often(store, planned, at_most)
-    return {number: last.reason(at_most) for number, last in found.items()}
+    begins = 0.0 if start is None else start.timestamp() * 1e6
+    return {number: last.reason(at_most) for number, last in found.items() if last.until > begins}
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from voicecli.broadcast.result_filter import is_reached
+from voicecli.broadcast.result_filter import is_confirmed, is_reached
 from voicecli.broadcast.results import Result
 from voicecli.output.event_rows import outcome_style
 from voicecli.sessions.key_names import KeyNames, answers_of, answers_text, result_of
@@ -117,7 +117,7 @@ class Figures:
             self._to_reach[standing] += rows
         if (name := result_of(self._keys, row.digits)) is not None:
             self._results[name] += rows
-        self.confirmed += rows * (self._keys is not None and row.digits in self._keys.accepted)
+        self.confirmed += rows * is_confirmed(row, self._keys)
         if row.reason and row.state is not RowState.SKIPPED:
             self._errors[_without_people(row.reason)] += rows
 

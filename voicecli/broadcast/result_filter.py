@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from voicecli.sessions.key_names import KeyNames, result_of
+from voicecli.sessions.key_names import CONFIRMED, KeyNames, result_of
 from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.codes import Outcome
 
@@ -13,7 +13,7 @@ class ResultFilter:
     """A row is shown where all that is given holds for it; of several statuses and results one has to.
 
     ``statuses`` has states of rows and outcomes, ``results`` what ``keys`` mean. ``confirmed`` is whether
-    those are wanted who pressed an accepted key, or the others.
+    those are wanted who confirmed, or the others.
     """
 
     statuses: Collection[str] = ()
@@ -27,13 +27,19 @@ class ResultFilter:
             (not self.statuses or row.state in self.statuses or row.outcome in self.statuses)
             and (not self.results or result_of(self.keys, row.digits) in self.results)
             and not (self.not_reached and is_reached(row))
-            and (self.confirmed is None or self.confirmed == self._is_confirmed(row))
+            and (self.confirmed is None or self.confirmed == is_confirmed(row, self.keys))
         )
-
-    def _is_confirmed(self, row: BroadcastRow) -> bool:
-        return self.keys is not None and row.digits in self.keys.accepted
 
 
 def is_reached(row: BroadcastRow) -> bool:
     """Whether somebody, or a mailbox, has answered. Of a call without an outcome nobody knows."""
     return bool(row.digits) or (row.outcome or "").startswith(Outcome.COMPLETED)
+
+
+def is_confirmed(row: BroadcastRow, keys: KeyNames | None) -> bool:
+    """Whether somebody pressed the key named confirmed; where none has that name, an accepted one."""
+    if keys is None:
+        return False
+    if CONFIRMED in keys.names.values():
+        return keys.result(row.digits) == CONFIRMED
+    return row.digits in keys.accepted

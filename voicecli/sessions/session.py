@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 from voicecli.sessions.attempt import Attempt, AttemptState
-from voicecli.sessions.captures import Capture, Captures
+from voicecli.sessions.captures import PressedKeys
 from voicecli.sessions.key_names import KeyNames, answers_of, result_of
 from voicecli.sessions.summary import Summary
 from voicecli.voice_api.legs import Leg
@@ -45,7 +45,6 @@ class Session:
     """
 
     __slots__ = (
-        "_captures",
         "_destination",
         "_latest",
         "_source",
@@ -56,6 +55,7 @@ class Session:
         "id",
         "keys",
         "last",
+        "pressed",
         "summarised",
         "summary",
         "vca_seen",
@@ -77,7 +77,7 @@ class Session:
         """Whether a leg is known to have ended."""
         self.vca_seen = False
         """Whether 8x8 has asked what comes next, and so told what was pressed, if anything was."""
-        self._captures: dict[str, Captures] = {}  # by type of event
+        self.pressed = PressedKeys(self.keys)
         self._latest: tuple[int, int, str] | None = None  # when, how far, and the words for it
         self._source = self._destination = (_LATE, "")  # as it was first told, and when
 
@@ -132,15 +132,12 @@ class Session:
     @property
     def captures(self) -> Sequence[str]:
         """What was pressed, one entry for each time that something was, in the order of their timestamps."""
-        return [self._entry(capture.digits) for capture in self._counting.entries]
+        return self.pressed.entries
 
     @property
     def digits(self) -> str | None:
         """The last entry, or the first that is final: what was confirmed stays so."""
-        captures = self._counting
-        if captures.final is not None:
-            return self._entry(captures.final.digits)
-        return self._entry(captures.entries[-1].digits) if captures.entries else None
+        return self.pressed.answer
 
     @property
     def result(self) -> str | None:
@@ -167,13 +164,12 @@ class Session:
     @property
     def is_final(self) -> bool:
         """Whether that was pressed, or the key by which somebody says to want no more calls."""
-        return self.confirmed if self.keys is None else self._counting.final is not None
+        return self.confirmed if self.keys is None else self.pressed.is_final
 
     @property
     def confirmed_at(self) -> int | None:
         """When that was pressed (microseconds since 1970); None where it was not, or no event said."""
-        captures = self._counting
-        return ((captures.final or captures.entries[-1]).at or None) if self.confirmed else None
+        return (self.pressed.answered_at or None) if self.confirmed else None
 
     # -- who and when --------------------------------------------------------------------------------
 
@@ -264,22 +260,12 @@ class Session:
                 self.connected_at = connected
                 changed = True
         if event.digits is not None and status != "CALL_RECEIVED":
-            changed |= self._see_digits(event, at)
+            changed |= self.pressed.add(event, at or 0)
         latest = (at or 0, _PROGRESS.index(status) if status in _PROGRESS else -1, self.describe(event))
         if self._latest is None or latest > self._latest:
             self._latest = latest
             changed = True
         return changed
-
-    def _see_digits(self, event: Event, at: int | None) -> bool:
-        digits = event.digits or ""
-        if not digits.strip("#") and not self._takes_hash:
-            return False
-        event_id = event.payload.get("eventId")
-        capture = Capture(at or 0, event_id[:100] if isinstance(event_id, str) else "", digits)
-        captures = self._captures.setdefault(event.type, Captures())
-        is_final = self.keys is not None and self.keys.is_final(self._entry(digits))
-        return captures.add(capture, is_final=is_final)
 
     def _see_parties(self, event: Event, at: int | None) -> bool:
         before = self._source, self._destination
@@ -293,19 +279,6 @@ class Session:
     def _is_first_leg(self, event: Event) -> bool:
         called = "" if self.attempt is None else self.attempt.destination
         return not called or event.destination.lstrip("+") in ("", called.lstrip("+"))
-
-    @property
-    def _takes_hash(self) -> bool:
-        return self.keys is not None and "#" in self.keys.names
-
-    def _entry(self, digits: str) -> str:
-        """What was entered: a # that only ended it is no part of it."""
-        return digits if self._takes_hash else digits.removesuffix("#")
-
-    @property
-    def _counting(self) -> Captures:
-        """A VCA says what was captured; only where none did, a VCS what was pressed."""
-        return self._captures.get("VCA") or self._captures.get("VCS") or Captures()
 
     @property
     def _in_doubt(self) -> bool:
