@@ -21,6 +21,23 @@ KEYS = KeyNames.parse("1=confirmed,2=reschedule,9=stop", "confirmed")
 HOSTILE = "<script>document.title='no'</script>\u202e&amp;{{ 7 * 7 }}" + "\u0301" * 50
 
 
+def test_errors_are_counted_by_kind_and_name_nobody() -> None:
+    """With --no-people and --mask-numbers, too."""
+    figures = Figures(None)
+    for line in range(3):
+        for state, reason in (
+            (RowState.REFUSED, f"'+3319900123{line}' is on a blocked range (-1017)."),
+            (RowState.ACCEPTED, f"called on 2026-11-28 at 19:3{line}; at most once in 24h"),
+        ):
+            figures.add(ROW._replace(line=line, state=state, reason=reason))
+    figures.add_errors([f"No route to 3319900123{line}" for line in range(3)])
+    assert {bar.words: bar.number for bar in figures.errors} == {
+        "'…' is on a blocked range (-1017).": 3,
+        "called too often: --at-most": 3,
+        "No route to …": 3,
+    }
+
+
 def test_every_row_is_counted_once_and_in_words() -> None:
     figures = Figures(KEYS)
     rows = [

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_what_counts(tmp_path: Path, prepared: bool) -> None:
         place(store, OTHER, ago=25 * HOUR)
         for outcome in contacts.NOT_REACHED:
             place(store, OTHER, outcome=outcome)
-        place(store, OTHER, message_id=f"{contacts.TRIAL}1")
+        place(store, OTHER, message_id=f"{contacts.TRIAL}{uuid4()}")
         assert too_often(store) == set()
         for state, outcome in (
             (AttemptState.SENDING, None),
@@ -57,8 +58,16 @@ def test_what_counts(tmp_path: Path, prepared: bool) -> None:
             assert too_often(store, but=(call,)) == too_often(store, TWICE) == set()
             place(store, destination=NUMBER[1:])  # as a callflow of one's own may have it
             assert too_often(store, TWICE) == {NUMBER}
+            with pytest.raises(CalledTooOften):
+                contacts.refuse_too_often(store, [NUMBER[1:]], TWICE)
             with store.transaction() as transaction:
                 transaction("DELETE FROM calls WHERE destination LIKE ?", (f"%{NUMBER[1:]}",))
+
+
+def test_a_message_id_that_begins_like_a_trial_s_is_none(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store:
+        place(store, message_id=f"{contacts.TRIAL}1234 of the bridal shop")
+        assert too_often(store) == {NUMBER}
 
 
 def test_when_somebody_may_be_called_again(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep
@@ -13,6 +14,7 @@ from voicecli.sessions.attempt import AttemptState
 from voicecli.store import pruning, unsubscribed
 from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.attempts import Attempts
+from voicecli.store.contacts import TRIAL
 from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.messages import voice_message
 
@@ -102,8 +104,8 @@ def test_in_a_call_where_it_means_something_else_it_does_not_count(
 
 
 def test_in_a_trial_on_one_s_own_number_it_does_not_count(tmp_path: Path) -> None:
-    placed(tmp_path, message_id="try-on-1")
-    placed(tmp_path, None, message_id="try-on-2")
+    placed(tmp_path, message_id=f"{TRIAL}{uuid4()}")
+    placed(tmp_path, None, message_id=f"{TRIAL}{uuid4()}")
     keep(tmp_path, pressed("9"))
     keep(tmp_path, pressed("9", OTHER, clientActionId=None))
     assert known(tmp_path) == set()

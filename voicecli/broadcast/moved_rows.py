@@ -8,6 +8,7 @@ from voicecli import interrupts, phone
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.options import BroadcastOptions
+from voicecli.broadcast.plan import phone_text
 from voicecli.errors import InvalidInput
 from voicecli.plurals import counted
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
@@ -69,7 +70,7 @@ def _numbers_by_line(recipients: Recipients, options: BroadcastOptions) -> dict[
         interrupts.check()
         of_row = "" if region is None else record.values[region]
         try:
-            number = phone.e164(record.values[column], of_row or options.region, any_number=True)
+            number = phone.e164(phone_text(record, column), of_row or options.region, any_number=True)
         except InvalidInput:
             number = ""
         numbers[record.line] = number

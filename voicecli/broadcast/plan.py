@@ -101,14 +101,14 @@ class Plan:
         """The number that is called, in E.164. Raises InvalidInput."""
         region = self._region_column is not None and record.values[self._region_column]
         return phone.e164(
-            _phone_text(record, self._phone_column), region or self._region, any_number=self._any_number
+            phone_text(record, self._phone_column), region or self._region, any_number=self._any_number
         )
 
     def likely_region(self, record: Record) -> str:
         """The region of the caller ID, where the record's number is a national one there; else empty."""
         try:
             region = phone.parse(self._script.source).region
-            phone.parse(_phone_text(record, self._phone_column), region)
+            phone.parse(phone_text(record, self._phone_column), region)
         except InvalidInput:
             return ""
         return region
@@ -203,7 +203,8 @@ class Plan:
         return script
 
 
-def _phone_text(record: Record, column: int) -> str:
+def phone_text(record: Record, column: int) -> str:
+    """The number as a record has it, without the marks that a sheet shows in it. Raises InvalidInput."""
     cell = record.cells.get(column)
     return record.values[column] if cell is None else cell.phone_number()
 
@@ -248,7 +249,7 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
         try:
             if record.problem:
                 raise InvalidInput(record.problem)
-            numbers.add(phone.e164(_phone_text(record, phone_column), region, any_number=True))
+            numbers.add(phone.e164(phone_text(record, phone_column), region, any_number=True))
         except InvalidInput as error:
             raise InvalidInput(
                 f"{recipients.unit.title()} {record.line} can't be read: {error.message}",

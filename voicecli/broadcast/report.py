@@ -1,5 +1,6 @@
 """What a report says of a broadcast, as one value: figures, what is still to be done, and its people."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from voicecli.broadcast.result_filter import is_confirmed, is_reached
 from voicecli.broadcast.results import Result
 from voicecli.output.event_rows import outcome_style
 from voicecli.sessions.key_names import KeyNames, answers_of, answers_text, result_of
+from voicecli.store import contacts
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
 _KEY_KINDS = {True: "good", False: "warning"}  # whether it is an accepted answer
+_NUMBER = re.compile(r"\+?\d{7,}")  # of a telephone
 _KINDS = {"green": "good", "yellow": "warning", "red": "bad"}
 
 
@@ -116,11 +119,11 @@ class Figures:
             self._results[name] += rows
         self.confirmed += rows * is_confirmed(row, self._keys)
         if row.reason and row.state is not RowState.SKIPPED:
-            self._errors[row.reason] += rows
+            self._errors[_without_people(row.reason)] += rows
 
     def add_errors(self, errors: Iterable[str]) -> None:
         """What else went wrong with calls, once for each of them."""
-        self._errors.update(errors)
+        self._errors.update(map(_without_people, errors))
 
     @property
     def outcomes(self) -> Sequence[Bar]:
@@ -149,6 +152,11 @@ class Figures:
     @property
     def errors(self) -> Sequence[Bar]:
         return [Bar(words, count, "bad") for words, count in self._errors.most_common()]
+
+
+def _without_people(error: str) -> str:
+    """The same words for all whom an error is about: without their numbers, or when they were called."""
+    return contacts.LEFT_OUT_IN_SUM if contacts.is_left_out(error) else _NUMBER.sub("…", error)
 
 
 def _bars(counts: Counter[tuple[str, str]]) -> Sequence[Bar]:

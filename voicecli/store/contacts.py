@@ -5,6 +5,7 @@ certainly did not reach anybody: a request that was not carried out is no attemp
 of ``NOT_REACHED`` say so of the others.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -24,7 +25,9 @@ LEFT_OUT = "%called on %; at most %"
 LEFT_OUT_IN_SUM = "called too often: --at-most"
 """What all of these reasons come to, where rows are counted."""
 TRIAL = "try-on-"
-"""How the clientRequestIds of --try-on begin: one calls oneself with it, and that does not count."""
+"""How the clientRequestIds of --try-on begin, a UUID following: one calls oneself with it, and that does not
+count. A --message-id of the user's own may begin so, too."""
+_TRIALS = f"{TRIAL}________-____-4___-____-____________"  # by which SQL's LIKE knows them
 _PAGE = 250  # numbers in one query
 
 
@@ -48,6 +51,11 @@ def is_left_out(reason: str | None) -> bool:
     if reason is None:
         return False
     return reason == LEFT_OUT_IN_SUM or ("called on " in reason and "; at most " in reason)
+
+
+def is_trial(client_request_id: str) -> bool:
+    """Whether --try-on has placed the call."""
+    return re.fullmatch(_TRIALS.replace("_", "."), client_request_id, re.DOTALL) is not None
 
 
 def prepare(store: Store) -> None:
@@ -80,12 +88,14 @@ def called_too_often(
 
 
 def _calls(store: Store, numbers: Sequence[str], at_most: AtMost) -> Iterator[tuple[Any, ...]]:
-    """Those that count, newest first. A callflow of the user's own may write a number without its +."""
-    written = [form for number in numbers for form in (number, number.removeprefix("+"))]
+    """Those that count, newest first. A callflow of the user's own may write a number without its +: one
+    that was placed, and one that is to be."""
+    bare = [number.removeprefix("+") for number in numbers]
+    written = [*bare, *(f"+{number}" for number in bare)]
     query = (
         "SELECT destination, id, placed, state, session FROM calls"  # noqa: S608
         f" WHERE destination IN ({', '.join('?' * len(written))}) AND placed > ?"
-        f" AND client_request_id NOT LIKE '{TRIAL}%'"
+        f" AND client_request_id NOT LIKE '{_TRIALS}'"
         f" AND (outcome IS NULL OR outcome NOT IN ({', '.join('?' * len(NOT_REACHED))}))"
         " ORDER BY placed DESC"
     )

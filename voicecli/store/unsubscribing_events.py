@@ -129,9 +129,9 @@ def _who_pressed_stop(store: Store, event: "Event", received: int) -> set[str] |
 
 def _is_stop(attempt: Attempt, digits: str) -> bool:
     """Whether that means stop in a call; never in a trial, which is to a number of one's own."""
-    from voicecli.store.contacts import TRIAL
+    from voicecli.store.contacts import is_trial
 
-    if attempt.client_request_id.startswith(TRIAL):
+    if is_trial(attempt.client_request_id):
         return False
     keys = KeyNames.stored(attempt.asks, attempt.key_names)
     return keys is not None and keys.is_stop(digits)

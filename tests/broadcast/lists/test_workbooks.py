@@ -15,7 +15,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from voicecli import manual
-from voicecli.broadcast.lists import recipients
+from voicecli.broadcast.lists import recipients, sheet as sheet_reader
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.plan import Plan
 from voicecli.calling.script import Script
@@ -416,6 +416,13 @@ def test_a_workbook_that_unpacks_to_a_gigabyte_is_refused_before_it_is_unpacked(
     content[entry + 24 : entry + 28] = (1 << 30).to_bytes(4, "little")  # the size that the directory tells
     with pytest.raises(InvalidInput, match="more than 1 GiB"):
         read(bytes(content))
+
+
+def test_a_sheet_that_is_much_more_text_than_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row with one cell is a text of as many columns as the heading has."""
+    monkeypatch.setattr(sheet_reader, "MAX_UNPACKED", 10_000)
+    with pytest.raises(InvalidInput, match="more than 1 GiB of text"):
+        read(workbook(["phone", *(f"c{number}" for number in range(1_000))], [ANN], [ANN], [ANN], [ANN]))
 
 
 def as_list(found: Recipients) -> tuple[bytes, str]:

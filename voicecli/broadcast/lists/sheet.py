@@ -15,7 +15,7 @@ from voicecli.broadcast.lists.lines import empty_list
 from voicecli.broadcast.lists.number_formats import show
 from voicecli.broadcast.lists.separated import heading_columns
 from voicecli.broadcast.lists.sheet_cells import CellKind, SheetCell
-from voicecli.broadcast.lists.workbook import Row, Workbook, damage_reported
+from voicecli.broadcast.lists.workbook import MAX_UNPACKED, Row, Workbook, damage_reported
 from voicecli.errors import InvalidInput
 from voicecli.plurals import counted
 
@@ -73,6 +73,11 @@ def read_sheet(content: bytes, *, name: str | None, hidden: bool) -> Sheet:
                     hidden_rows.append(row.number)
                 text += b"\n" * (row.number - last - 1) + orjson.dumps(found) + b"\n"
                 last = row.number
+                if len(text) > MAX_UNPACKED:  # with ten thousand columns a file is a hundredth of that
+                    raise InvalidInput(
+                        "The sheet has more than 1 GiB of text.",
+                        hint="Save the columns that are needed as CSV UTF-8.",
+                    )
     if not text:
         raise empty_list()
     if hidden_rows and not hidden:
