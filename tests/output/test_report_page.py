@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -62,8 +63,8 @@ def person(name: str) -> Person:
     return Person([name, "Köln"], "+33199001234", "not called: refused", "bad", why, "reschedule", 2, False)
 
 
-def page() -> str:
-    people = [person(name) for name in NAMES * 8]
+def page(names: Sequence[str] = NAMES * 8) -> str:
+    people = [person(name) for name in names]
     values = {
         "report": REPORT,
         "columns": ("Full name", "city"),
@@ -145,3 +146,20 @@ def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path) -> None:
         assert "".join(words.split()) in "".join(texts), words
     assert "".join(texts).count("+33199001234") == 2 * 8 * len(NAMES)
     assert all("Phone" in text for text in texts[3:-1]), "the heading of the table is on each page"
+
+
+@pytest.mark.soak
+@pytest.mark.process
+@needs_chromium
+def test_no_title_of_a_table_stands_alone_at_the_end_of_a_page(tmp_path: Path) -> None:
+    """One document of reports on 1 to 12 people: in some of them the title comes to the end of a page."""
+    reports = [page(["Anna"] * people).partition("<main>") for people in range(1, 13)]
+    head = reports[0][0].replace("</style>", "main { break-before: page }</style>")
+    mains = [f"<main>{rest.partition('</main>')[0]}</main>" for _, _, rest in reports]
+    (tmp_path / "reports.html").write_text(f"{head}{''.join(mains)}</body></html>")
+    printed = tmp_path / "reports.pdf"
+    chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", f"file://{tmp_path}/reports.html")
+    pages = (" ".join(one.extract_text().split()) for one in pypdf.PdfReader(printed).pages)
+    found = [text.partition("in the order of the list.") for text in pages]
+    behind = [rest for _, title, rest in found if title]
+    assert (len(behind), [rest for rest in behind if "+33199001234" not in rest]) == (len(mains), [])
