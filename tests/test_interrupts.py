@@ -21,6 +21,7 @@ from voicecli.cli.app import run
 from voicecli.cli.context import Context
 from voicecli.errors import Unreachable
 from voicecli.output import files
+from voicecli.voice_api.operations.webhooks import list_webhooks
 
 INT = signal.SIGINT
 
@@ -183,6 +184,13 @@ def test_while_the_answer_is_waited_for() -> None:
         assert the_client.in_doubt is not None
         assert "may have been placed" in the_client.in_doubt.message
         assert len(requests) == 1
+
+
+def test_after_the_answer_to_a_question_nothing_is_in_doubt() -> None:
+    answer = http("200 OK", b'{"webhooks": []}', "Content-Type: application/json")
+    with server(lambda connection: connection.sendall(answer)) as (url, requests), client(url) as the_client:
+        the_client.send(list_webhooks())
+        assert (the_client.in_doubt, len(requests)) == (None, 1)
 
 
 def test_while_8x8_asks_to_wait() -> None:

@@ -52,6 +52,12 @@ def test_a_sheet_is_sent_and_resumed_with_its_options_and_its_rows_have_excels_n
     assert [(row["line"], row["input"]["name"]) for row in results] == [(2, "N0"), (3, "N1"), (4, "N2")]
 
 
+def test_what_no_voice_reads_well_is_told_with_excels_rows(broadcast: Broadcast) -> None:
+    path = write("list.xlsx", workbook(ANN, BOB))
+    done = broadcast(path, "You & me", "--dry-run", "--sheet", "people")
+    assert "Warning: 2 texts (rows 2, 3) with the character &." in done.err
+
+
 def test_a_list_that_was_saved_anew_is_known_and_goes_on(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("list.csv", people(ANN, BOB)), MESSAGE, *YES, "--max-calls", "1", code=7)
     saved = people(ANN, BOB).replace(",", ";").replace("\n", "\r\n").encode("utf-8-sig")

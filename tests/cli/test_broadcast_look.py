@@ -66,6 +66,13 @@ def test_the_newest_broadcast_is_first(broadcast: Broadcast) -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_of_a_workbook_the_results_go_into_a_workbook(broadcast: Broadcast) -> None:
+    with Path("people.XLSX").open("wb") as file:
+        write_workbook(file, [Sheet("p", [("phone", "name"), (ANN, "A")])])
+    of = broadcast.identifier("people.XLSX", MESSAGE, "--yes")
+    assert broadcast("show", of).out.endswith(f"\n  voicecli broadcast results {of} -o results.xlsx\n")
+
+
 def test_show_tells_how_it_stands_and_what_to_do(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN, REFUSED, LOST)), MESSAGE, "--yes", code=7)
     done = broadcast("show", of[:5])

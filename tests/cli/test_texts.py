@@ -135,3 +135,4 @@ def test_the_question_shows_what_is_spelled_out_and_warned_of(broadcast: Broadca
         shown = " ".join(terminal.end().split())
     assert "Spelled out: AB12 → A, B, 1, 2" in shown
     assert "party popper" in shown
+    assert "Interrupted: nobody was called." in shown

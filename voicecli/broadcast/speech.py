@@ -18,12 +18,12 @@ class SpeechProblems(NamedTuple):
     lines: tuple[int, ...]
     problems: tuple[str, ...]
 
-    def in_words(self) -> str:
-        """A sentence for people, with the first three lines."""
+    def in_words(self, unit: str) -> str:
+        """A sentence for people, with the first three lines, or what ``Recipients.unit`` calls them."""
         first, more = self.lines[:3], self.rows - 3
         lines = ", ".join(map(str, first)) + (f" and {more:,} more" if more > 0 else "")
         texts = counted(self.rows, "text")
-        where = f"{texts} ({'line' if self.rows == 1 else 'lines'} {lines})"
+        where = f"{texts} ({unit if self.rows == 1 else f'{unit}s'} {lines})"
         return f"{where} with {speech.in_words(self.problems)}. {speech.ADVICE}"
 
 

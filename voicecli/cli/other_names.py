@@ -71,6 +71,8 @@ ADVICE_FOR_OPTIONS = {
 """Commands and options that they do not have, and what to do instead."""
 RELATED = {"voicecli call": ("voicecli broadcast send",), "voicecli broadcast send": ("voicecli call",)}
 """Commands, and those whose options people expect there."""
+LISTERS = {"ID": "voicecli broadcast list", "SESSION": "voicecli sessions"}
+"""The commands that show the values of an argument."""
 FOR_ARGUMENTS = {
     "voicecli api": "--data",
     "voicecli events": "--session",

@@ -64,7 +64,8 @@ class _Explanation:
         if found := re.fullmatch(r"Option '(\S+)' requires an argument", message):
             return self._missing_value(found[1]), self.see
         if message.startswith("Missing ") and parameter is not None:
-            return f"{_name(parameter)} is missing{_beginning_of_help(parameter)}.", self.see
+            message = f"{_name(parameter)} is missing{_beginning_of_help(parameter)}."
+            return message, self._missing_hint(parameter)
         if isinstance(self.error, typer.BadParameter) and parameter is not None:
             message = f"{_name(parameter)}: {self.error.message}".rstrip(".")
         hint = getattr(self.error.__cause__, "hint", "")
@@ -174,6 +175,11 @@ class _Explanation:
         if self.path == f"{ROOT} broadcast send":
             return quoting_hint(self.words)
         return ""
+
+    def _missing_hint(self, parameter: object) -> str:
+        """The command that shows what can be given, where there is one."""
+        lister = other_names.LISTERS.get(getattr(parameter, "metavar", None) or "")
+        return self.see if lister is None else f"{lister} shows the ids."
 
     def _missing_value(self, option: str) -> str:
         parameter = next(one for one in self.command.params if option in one.opts)

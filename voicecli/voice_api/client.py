@@ -192,7 +192,10 @@ class Client(Operations):
             response = exchange.response()
             if not (in_time or response.complete):
                 raise operation.unknown_outcome(f"8x8's answer took longer than {timeout:g} s")
-            return operation.read(response, api_key=self._account.api_key)
+            result = operation.read(response, api_key=self._account.api_key)
+            if not operation.changes:
+                self.in_doubt = None  # of what changes something, the caller keeps the result first
+            return result
         except VoicecliError as error:
             if isinstance(error, Refused):
                 self.in_doubt = None

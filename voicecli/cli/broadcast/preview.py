@@ -17,7 +17,7 @@ from voicecli.broadcast.template import other_placeholders
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.errors import InvalidInput
+from voicecli.errors import Interrupted, InvalidInput
 from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Line
 from voicecli.plurals import counted
@@ -62,7 +62,8 @@ def warn_of_placeholders(context: Context, content: Content, columns: Sequence[s
 
 
 def confirm(context: Context, settings: Settings, prepared: Prepared, *, yes: bool) -> None:
-    """See that a person wants this. Raises InvalidInput where nobody can be asked, and for a no."""
+    """See that a person wants this. Raises InvalidInput where nobody can be asked, and for a no, and
+    Interrupted."""
     people = len(prepared.validated)
     if not yes and people > 1:
         _ask(context, prepared, f"Call {people:,} people from {settings.get('source')}?")
@@ -83,8 +84,14 @@ def _ask(context: Context, prepared: Prepared, question: str) -> None:
     context.output.progress("")
     _speech_problems(context, prepared)
     context.output.explain(_facts(prepared, prepared.closed_zones()))
-    with interrupts.waiting():
-        is_agreed = typer.confirm(question, err=True)
+    try:
+        with interrupts.waiting():
+            is_agreed = typer.confirm(question, err=True)
+    except (KeyboardInterrupt, typer.Abort):
+        context.output.explain([("", "")])  # the question's line has no end
+        raise Interrupted(
+            "Interrupted: nobody was called.", hint="The same command can be run again."
+        ) from None
     if not is_agreed:
         raise InvalidInput("Nobody was called.")
 
@@ -110,7 +117,7 @@ def _speech_problems(context: Context, prepared: Prepared) -> SpeechProblems:
     """What no voice reads well, told as a warning."""
     found = find_speech_problems(prepared.plan, prepared.validated)
     if found.rows:
-        context.output.warning(found.in_words())
+        context.output.warning(found.in_words(prepared.plan.recipients.unit))
     return found
 
 

@@ -179,7 +179,8 @@ def commands(
         yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"
     if counts.refused and not running:
         yield f"{command} resume {of}{again} --retry-refused", f"Send the refused calls again{piped}"
-    yield f"{command} results {of} -o results.csv", "Write the results of all rows to a file"
+    kind = "xlsx" if (broadcast.file or "").lower().endswith(".xlsx") else "csv"
+    yield f"{command} results {of} -o results.{kind}", "Write the results of all rows to a file"
 
 
 def in_lines(todo: Sequence[tuple[str, str]]) -> Iterator[Line]:
