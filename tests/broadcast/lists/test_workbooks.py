@@ -418,11 +418,34 @@ def test_a_workbook_that_unpacks_to_a_gigabyte_is_refused_before_it_is_unpacked(
         read(bytes(content))
 
 
+def test_formats_that_are_much_more_than_any_list_has_are_refused() -> None:
+    """Their XML takes 25 times its size in memory."""
+    more = b" " * (1 << 25)
+    bomb = repacked(workbook(["phone"], [ANN]), lambda name, part: part + more * name.endswith("styles.xml"))
+    with pytest.raises(InvalidInput, match="more than 32 MiB of formats"):
+        read(bomb)
+
+
 def test_a_sheet_that_is_much_more_text_than_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row with one cell is a text of as many columns as the heading has."""
     monkeypatch.setattr(sheet_reader, "MAX_UNPACKED", 10_000)
     with pytest.raises(InvalidInput, match="more than 1 GiB of text"):
         read(workbook(["phone", *(f"c{number}" for number in range(1_000))], [ANN], [ANN], [ANN], [ANN]))
+
+
+@pytest.mark.parametrize("state", ["visible", "hidden"])
+def test_of_people_who_are_not_called_no_sheet_is_missed(state: str) -> None:
+    book = Workbook()
+    del book["Sheet"]
+    for name, number in (("2025", ANN), ("2026", "+33199001235")):
+        page = book.create_sheet(name)
+        page.append(("phone",))
+        page.append((number,))
+    page.sheet_state = state
+    with pytest.raises(InvalidInput, match=r"2 sheets .* only one would be read: '2025', '2026'"):
+        recipients.read_all(saved(book))
+    del book["2026"]
+    assert [record.values for record in recipients.read_all(saved(book))] == [[ANN]]
 
 
 def as_list(found: Recipients) -> tuple[bytes, str]:

@@ -186,8 +186,14 @@ def read(content: bytes, *, sheet: str | None = None, hidden: bool = False) -> R
 
 
 def read_all(content: bytes) -> Recipients:
-    """A list of which no row may be missed, as of people not to call: hidden rows are read, too."""
-    return read(content, hidden=is_workbook(content))
+    """A list of which no row may be missed, as of people not to call: hidden rows are read, too. Raises
+    InvalidInput where another sheet has some."""
+    if not is_workbook(content):
+        return read(content)
+    from voicecli.broadcast.lists.sheet import refuse_several_sheets
+
+    refuse_several_sheets(content)
+    return read(content, hidden=True)
 
 
 def is_workbook(content: bytes) -> bool:

@@ -16,7 +16,7 @@ from voicecli.broadcast.lists.number_formats import show
 from voicecli.broadcast.lists.separated import heading_columns
 from voicecli.broadcast.lists.sheet_cells import CellKind, SheetCell
 from voicecli.broadcast.lists.workbook import MAX_UNPACKED, Row, Workbook, damage_reported
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quote
 from voicecli.plurals import counted
 
 TITLE_ROWS = 10  # at most above the heading
@@ -86,6 +86,20 @@ def read_sheet(content: bytes, *, name: str | None, hidden: bool) -> Sheet:
         shown = counted(len(values.repaired), "number")
         notes.append(f"Excel shows {shown} in short, {values.repaired[0]} first: read with all digits.")
     return Sheet(bytes(text), table.first, tuple(table.columns.values()), notes)
+
+
+def refuse_several_sheets(content: bytes) -> None:
+    """Raises InvalidInput where something is on more than one sheet, and what ``read_sheet`` raises."""
+    with damage_reported():
+        workbook = Workbook(content)
+        paths = workbook.sheets.items()
+        filled = [name for name, (path, _) in paths if next(workbook.rows(path), None) is not None]
+    if len(filled) > 1:
+        raise InvalidInput(
+            f"{len(filled)} sheets of the workbook have rows, and only one would be read: "
+            f"{', '.join(map(quote, filled[:_MOST_NAMED]))}{', …' * (len(filled) > _MOST_NAMED)}.",
+            hint="Put all numbers on one sheet, and delete the others.",
+        )
 
 
 def _hidden_refusal(rows: Sequence[int]) -> InvalidInput:

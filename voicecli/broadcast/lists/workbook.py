@@ -1,6 +1,7 @@
 """Workbooks of Excel (.xlsx): which files are safe to read, their sheets, and the cells of these."""
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from openpyxl.worksheet._reader import WorkSheetParser
 
 MAX_UNPACKED = 1 << 30  # bytes
+MAX_WHOLE = 1 << 25  # of a part that is read as a whole, which takes 25 times as much memory
 MAX_ROWS = 1 << 20  # of a sheet, Excel's own limit
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # of Office before 2007, and of what is encrypted
 _DAMAGED = (
     *(BadZipFile, ZlibError, ParseError, OSError, EOFError, RuntimeError, NotImplementedError),
     *(ValueError, LookupError, TypeError, AttributeError, OverflowError),
 )  # what openpyxl, zipfile and zlib raise for a file that is no sound workbook
+_READ_WHOLE = re.compile(r"\[Content_Types\]\.xml|(.*/)?(workbook|styles)\.xml|.*\.rels|xl/theme/.*")
 _STRICT = b"http://purl.oclc.org/ooxml/"  # the names in it, which openpyxl does not know
 _SAVE_AS = "Save it as Excel Workbook (.xlsx), or as CSV UTF-8."
 _OTHER_FILES = (  # a name in the archive, and what it is then
@@ -71,6 +74,11 @@ def _checked_file(content: bytes) -> io.BytesIO:
     if sum(part.file_size for part in archive.infolist()) > MAX_UNPACKED:
         raise InvalidInput(
             "The workbook unpacks to more than 1 GiB.", hint="Save the sheet with the people as CSV UTF-8."
+        )
+    if any(part.file_size > MAX_WHOLE for part in archive.infolist() if _READ_WHOLE.fullmatch(part.filename)):
+        raise InvalidInput(
+            "The workbook has more than 32 MiB of formats.",
+            hint="Save the sheet with the people as CSV UTF-8.",
         )
     if any(_STRICT in archive.read(name) for name in {"xl/workbook.xml"} & names):
         raise InvalidInput("The workbook is in the Strict Open XML format: it can't be read.", hint=_SAVE_AS)
