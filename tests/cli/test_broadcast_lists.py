@@ -3,12 +3,14 @@
 import io
 import json
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
 from conftest import RunningSandbox
 from lists import ANN, BOB, CAT, MESSAGE, Broadcast, people, write
 from openpyxl import Workbook
+from test_terminal import on_terminal, plain
 
 from voicecli.broadcast.same_list import LINES
 from voicecli.store.keys import fingerprint
@@ -82,6 +84,25 @@ def test_a_broadcast_of_an_earlier_version_is_known_by_the_bytes_of_its_list(bro
     assert broadcast(path, MESSAGE, *YES).code == 9
     assert broadcast("resume", of).code == 0
     assert sorted(broadcast.called) == [ANN, BOB]
+
+
+def test_on_a_terminal_faults_are_broken_between_words_beside_their_rows(broadcast: Broadcast) -> None:
+    book = Workbook()
+    assert book.active is not None
+    for row in ("phone", "day"), *((f"+331990012{place}", date(2026, 11, 30)) for place in range(34, 38)):
+        book.active.append(row)
+    for row in range(2, 6):
+        book.active.cell(row, 2).number_format = "mm-dd-yy"
+    book.save("list.xlsx")
+    environment = {**broadcast.environment, "COLUMNS": "60"}
+    shown = on_terminal("broadcast", "list.xlsx", "On {day}", "--dry-run", columns=60, env=environment)
+    lines = plain(shown)[1:9]
+    assert [line[:8].strip() for line in lines] == ["2", "", "3", "", "4", "", "", ""]
+    assert max(map(len, lines)) <= 60
+    words = (
+        "and 1 row more: B… is a date in the format of the computer's region, which the list doesn't tell."
+    )
+    assert " ".join("".join(f"{line} " for line in lines[6:]).split()) == words
 
 
 def test_faults_are_shown_by_kind_with_the_first_three_of_each_or_all(broadcast: Broadcast) -> None:

@@ -22,7 +22,7 @@ MAX_SEARCHED = 20  # problems that are looked into further
 MAX_KINDS = 100
 EXAMPLES = 3  # of a kind
 _VALUES = re.compile(
-    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|what was given \([^)]*\)|\+?\d+(?:[.,:/ -]\d+)*"""
+    r"""(?<!\w)'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|what was given \([^)]*\)|\+?\d+(?:[.,:/ -]\d+)*"""
 )
 
 

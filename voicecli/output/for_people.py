@@ -164,9 +164,10 @@ class Output:
             return Stream(self._put, failed, talk=self.note)
         return LiveStream(self._put, failed, painter=painter, size=self._size)
 
-    def note(self, text: str) -> None:
-        """A sentence on stderr: progress, or what the command waits for."""
-        self._talk(printable(text))
+    def note(self, text: str, *, indent: int = 0) -> None:
+        """A sentence on stderr: progress, or what the command waits for. On a terminal it is broken between
+        words, and goes on in the column ``indent``."""
+        self._talk(self._wrapped(printable(text), indent=" " * indent))
 
     def explain(self, lines: Iterable[Line]) -> None:
         """Lines on stderr for a person who is asked something, in every format; on a terminal, broken
@@ -282,11 +283,17 @@ class Output:
     def _masked(self, text: str) -> str:
         return self._secrets.masked(text)
 
-    def _wrapped(self, line: str) -> str:
+    def _wrapped(self, line: str, *, indent: str = "") -> str:
         """One line in a pipe; on a terminal, broken between words."""
         if not self._talks_on_terminal or len(line) <= self._screen().columns:
             return line
-        return textwrap.fill(line, self._screen().columns, break_long_words=False, break_on_hyphens=False)
+        return textwrap.fill(
+            line,
+            self._screen().columns,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def _coloured(self, word: str, style: str) -> str:
         is_coloured = self._talks_on_terminal and self._colours

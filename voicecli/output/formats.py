@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class _ForPrograms(Output):
     """Without notes, progress and headings: stderr has only warnings and the error."""
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, indent: int = 0) -> None:
         """Nothing."""
 
     def progress(self, lines: str | Sequence[Line]) -> bool:

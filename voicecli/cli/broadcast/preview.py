@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import typer
@@ -38,7 +39,7 @@ REASONS = {
 
 def show_problems(context: Context, prepared: Prepared) -> None:
     """The rows that can't be called: a few of each kind, or all; programs get them with the error."""
-    validated, note = prepared.validated, context.output.note
+    validated, note = prepared.validated, partial(context.output.note, indent=10)
     note(f"{prepared.plan.recipients.unit:<8}  problem")
     if prepared.send_options.all_faults:
         for line, problem in validated.problems:
