@@ -10,6 +10,7 @@ from conftest import RunningSandbox, wait_until
 from lists import ANN, BOB, MESSAGE, Broadcast, people, write
 from test_terminal import ESCAPE, Terminal
 
+from voicecli.cli.broadcast import waiting as waiting_for_start
 from voicecli.cli.broadcast.waiting import LATEST, countdown, wait_for_start
 from voicecli.cli.context import Context
 from voicecli.errors import Interrupted, InvalidInput
@@ -138,6 +139,16 @@ def test_who_may_be_called_again_by_then_is_not_left_out(broadcast: Broadcast) -
         options = ("--again", "--at-most", "1/1h", "--start-at", start, "--dry-run", "--json")
         left_out[minutes] = broadcast("people.csv", MESSAGE, *options).json["calledTooOften"]
     assert left_out == {30: 2, 90: 0}
+
+
+def test_who_comes_to_the_do_not_call_list_during_the_wait_is_not_called(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("people.csv", people(ANN, BOB))
+    never = write("never.txt", "+33199009999\n")
+    monkeypatch.setattr(waiting_for_start, "wait_for_start", lambda *_: write(never, f"{ANN}\n"))
+    arguments = ("people.csv", MESSAGE, "--yes", "--do-not-call", never, "--start-at", in_an_hour())
+    assert (broadcast(*arguments).code, broadcast.called) == (0, [BOB])
 
 
 @pytest.fixture

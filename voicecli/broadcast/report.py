@@ -16,7 +16,6 @@ from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
-_KEY_KINDS = {True: "good", False: "warning"}  # whether it is an accepted answer
 _NUMBER = re.compile(r"\+?\d{7,}")  # of a telephone
 _KINDS = {"green": "good", "yellow": "warning", "red": "bad"}
 

@@ -124,7 +124,7 @@ class Recipients:
     def _first_pass(self, lines: Lines) -> Iterator[Record]:
         places, digest = _Places(array("I"), array("Q")), blake2b()
         for record in self._records(lines, places):
-            digest.update(orjson.dumps(record.values))
+            digest.update(orjson.dumps(record.values) + record.problem.encode())
             yield record
         # Those of objects are known by now; their names may have halves of characters.
         digest.update(json.dumps(self.columns).encode())

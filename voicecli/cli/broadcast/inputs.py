@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 from voicecli.account import AccountId
 from voicecli.broadcast.begin import Prepared, plan_broadcast, prepare_broadcast
@@ -44,6 +44,10 @@ class ListToSend:
         return prepare_broadcast(
             store, account, self.people, self.plan, self.options, send_options, self.do_not_call
         )
+
+    def with_do_not_call_again(self, context: Context) -> Self:
+        """With the numbers that were put on the do-not-call list meanwhile, too. Raises InvalidInput."""
+        return replace(self, do_not_call=self.do_not_call | read_do_not_call_again(context, self.options))
 
 
 def read(context: Context, files: Files, content: Content, options: BroadcastOptions) -> ListToSend:

@@ -160,6 +160,7 @@ def _send(
         if send_options.start is None:
             return _start(context, settings, prepared, listed, receiver)
     waiting.wait_for_start(context, send_options.start)
+    listed = listed.with_do_not_call_again(context)
     with open_store(place) as store:
         prepared = listed.prepare(store, account, send_options)  # whoever has unsubscribed meanwhile
         return _start(context, settings, prepared, listed, receiver)
