@@ -177,3 +177,14 @@ def test_of_many_people_all_are_in_a_file_beside_the_page(
     assert broadcast("report", of, "-o", "a.html", "--no-people", "--json").json["peopleFile"] is None
     for wrong in (["-o", "a.pdf"], [], ["-o", "nowhere/a.html"]):
         assert broadcast("report", of, *wrong).code == 2
+
+
+def test_of_a_list_only_names_are_shown_unasked(sandbox: RunningSandbox) -> None:
+    """Another column may have the codes that people were told."""
+    broadcast = Broadcast(sandbox)
+    write("codes.csv", f"phone,code\n{ANN},XK7Q\n{BOB},ZW9M\n")
+    of = broadcast.identifier("codes.csv", "Your code: {code:spelled}", "--yes")
+    assert "XK7Q" not in broadcast("results", of).out
+    assert broadcast("report", of, "-o", "report.html").code == 0
+    assert "XK7Q" not in Path("report.html").read_text(encoding="utf-8")
+    assert "XK7Q" in broadcast("results", of, "--show", "code").out

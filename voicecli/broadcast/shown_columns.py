@@ -13,13 +13,12 @@ _NAME = re.compile(
 
 
 def shown_columns(results: Results, wanted: str | None) -> Sequence[str]:
-    """The ``wanted`` ones (name,city); else the one with people's names, else the first one that has no
-    numbers. Raises InvalidInput for one that is not there."""
+    """The ``wanted`` ones (name,city); else the one with people's names, and no other: it may have codes that
+    are nobody else's business. Raises InvalidInput for one that is not there."""
     columns = results.columns
     if wanted is not None:
         names = [name.strip() for name in wanted.split(",") if name.strip()]
         if names and not columns:
             raise InvalidInput("--show needs the list, which is not there.", hint="--list says where it is.")
         return [columns[column(columns, name)] for name in names]
-    others = [name for name in columns if name != results.phone_column]
-    return [name for name in others if _NAME.search(name)][:1] or others[:1]
+    return [name for name in columns if name != results.phone_column and _NAME.search(name)][:1]
