@@ -49,7 +49,9 @@ def report(
 
     context = context_of(ctx)
     if Path(file).suffix.lower() not in (".html", ".htm"):
-        raise InvalidInput("The report is a web page.", hint="Give it a name such as -o report.html.")
+        raise InvalidInput(
+            "The report is a web page.", hint="Give it a name such as -o report.html. A browser prints it."
+        )
     target = files.target(file, context.folder)
     beside = str(Path(file).with_name(f"{Path(file).stem}-people.csv"))
     told = None if text is None else context.read_text(text).rstrip()
