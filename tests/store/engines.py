@@ -176,7 +176,7 @@ class Postgresql:
 
     def copy(self, model: Path, home: Path) -> None:
         source, new = self._schemas[model], self._take(home)
-        rows = [f"DELETE FROM {new}.counters"]
+        rows = [f"DELETE FROM {new}.{table}" for table in ("counters", "seen_events")]  # a new one has some
         rows += [f"INSERT INTO {new}.{table} SELECT * FROM {source}.{table}" for table in self._tables()]
         numbers = [
             f"SELECT setval('{new}.{one}', last_value) FROM {source}.{one}" for one in self._numbered()

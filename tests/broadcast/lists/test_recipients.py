@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings, strategies as st
 from voicecli.broadcast.lists import encodings
 from voicecli.broadcast.lists.recipients import Recipients, column, read
 from voicecli.errors import InvalidInput
+from voicecli.spreadsheets import formula_text
 
 ENCODINGS = (
     "utf-8",
@@ -272,7 +273,7 @@ def test_what_a_program_wrote_is_read_as_it_was(
     expected = []
     for row in [(a, f"b{breaks}{b}", c) for a, b, c in rows]:
         line = 1 + len(re.findall("\r\n?|\n", written.getvalue()))
-        expected.append((line, [value.strip() for value in row], ""))
+        expected.append((line, [formula_text(value.strip()) for value in row], ""))
         writer.writerow(row)
     try:
         content = written.getvalue().encode(encoding)
@@ -282,7 +283,7 @@ def test_what_a_program_wrote_is_read_as_it_was(
     people = read(content)
     assert people.columns == ("phone", "name", "time")
     assert [tuple(person[:3]) for person in people] == expected
-    assert [tuple(people.at(line)) for line, _, _ in expected] == expected
+    assert [tuple(people.at(line)[:3]) for line, _, _ in expected] == expected
     assert list(people) == [people.at(person.line) for person in people]
 
 
