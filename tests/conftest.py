@@ -82,6 +82,9 @@ class RunningSandbox:
         for _ in range(8):  # asyncio leaves open who has just connected: python/cpython#109564
             await asyncio.sleep(0)
         await self.sandbox.stop()
+        for transport in [*getattr(self._loop, "_transports", {}).values()]:  # and who connects meanwhile
+            transport.abort()
+        await asyncio.sleep(0)
 
     @property
     def environment(self) -> dict[str, str]:
