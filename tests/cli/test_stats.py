@@ -111,7 +111,8 @@ def test_the_bars_fit_and_are_aligned(home: Path, some_calls: None, columns: int
         assert any("\x1b[38;5;29m" in line and "completed" in line for line in painted)
         assert any("\x1b[38;5;131m" in line and "busy" in line for line in painted)
         assert any("\x1b[38;5;163m" in line and "trunk" in line for line in painted)
-    assert any("█" in line for line in shown)
+    assert any("█" in line for line in shown) == (columns >= 80)  # labels come first
+    assert any(OVERLOADED in line for line in shown) == (columns > 20)
 
 
 def test_many_kinds_of_errors_are_summed_up(run: Program, home: Path) -> None:

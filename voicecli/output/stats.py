@@ -1,6 +1,7 @@
 """Statistics of calls as bars."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.event_rows import outcome_style
@@ -13,6 +14,7 @@ from voicecli.voice_api.codes import Outcome
 
 MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
 MAX_LABEL = 46  # characters
+NARROW = 60  # columns, below which there is room for the labels and counts only
 _QUALITY_STYLES = {"excellent": "green", "good": "green", "fair": "yellow", "poor": "red", "bad": "red"}
 
 Bar = tuple[str, int, str]
@@ -66,16 +68,17 @@ def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
     entries = [(printable(text), count, style) for text, count, style in entries]
     counts = [count for _, count, _ in entries]
     most, total = max(counts), sum(counts)
-    label = min(MAX_LABEL, max(10, width - 35), max(len(text) for text, _, _ in entries))
     digits = len(f"{most:,}")
+    room_for_label = width - digits - 4 if width < NARROW else width - 35
+    label = min(MAX_LABEL, max(10, room_for_label), max(len(text) for text, _, _ in entries))
     room = max(1, min(MAX_BAR, width - label - digits - 16))
     for text, count, style in entries:
-        shown = text if len(text) <= label else text[: label - 1] + "…"
-        drawn = bar(count / most * room)
-        yield (
-            f"  {shown.ljust(label)}  {count:>{digits},}  {_percent(count / total):>7}  {drawn}".rstrip(),
-            style,
-        )
+        *above, last = wrap(text, label) or [""]
+        yield from ((f"  {line}", style) for line in above)
+        figures = f"  {last.ljust(label)}  {count:>{digits},}"
+        if width >= NARROW:
+            figures += f"  {_percent(count / total):>7}  {bar(count / most * room)}"
+        yield figures.rstrip(), style
 
 
 def _percent(part: float) -> str:
