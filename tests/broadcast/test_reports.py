@@ -24,6 +24,7 @@ from voicecli.store.sqlite import SqliteStore
 TWICE_TOO_MANY = "+33199004291"
 EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"
 ONE = KeyNames.of_confirm("1")
+RETRIED_ERRORS = Policy(wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, keys=ONE)
 CONFIRMING = Policy(wait=True, timeout=3, digits=True, keys=ONE)
 
 
@@ -118,17 +119,9 @@ def test_whose_answer_counts_is_not_called_again_for_an_error(world: World) -> N
             pressed(world, row, "1" if row.line == 1 else "2")
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
 
-    policy = Policy(
-        wait=True,
-        retry=frozenset({"ERROR"}),
-        attempts=2,
-        every=0.0,
-        digits=True,
-        keys=ONE,
-    )
-    world.run(policy, on_row=on_row)
+    world.run(RETRIED_ERRORS, on_row=on_row)
     assert world.calls == {number(0): 1, number(1): 2}
-    world.journal.plan_retries({"ERROR"}, 3, unless_pressed=policy.final_keys)
+    world.journal.plan_retries({"ERROR"}, 3, unless_pressed=RETRIED_ERRORS.final_keys)
     assert [world.row(line).state for line in (1, 2)] == [RowState.ACCEPTED, RowState.RETRY]
 
 
@@ -146,15 +139,7 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
         if counts.retrying:
             pressed(world, world.row(1), "1")
 
-    policy = Policy(
-        wait=True,
-        retry=frozenset({"ERROR"}),
-        attempts=2,
-        every=0.0,
-        digits=True,
-        keys=ONE,
-    )
-    world.run(policy, on_row=on_row, on_progress=on_progress)
+    world.run(RETRIED_ERRORS, on_row=on_row, on_progress=on_progress)
     assert world.calls == {number(0): 1}
     assert (world.row(1).state, world.row(1).digits) == (RowState.ACCEPTED, "1")
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from voicecli import interrupts, phone
+from voicecli import interrupts
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.options import BroadcastOptions
-from voicecli.broadcast.plan import phone_text
+from voicecli.broadcast.plan import column_of, number_of
 from voicecli.errors import InvalidInput
 from voicecli.plurals import counted
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
@@ -63,14 +63,12 @@ class MovedRows:
 def _numbers_by_line(recipients: Recipients, options: BroadcastOptions) -> dict[int, str]:
     """Whom each record would call, in E.164; empty where it has no valid number."""
     column = find_phone_column(recipients.columns, options.to_column)
-    names = [name.strip().lower() for name in recipients.columns]
-    region = names.index("region") if "region" in names else None
+    region_column = column_of(dict(enumerate(recipients.columns)), "region")
     numbers = {}
     for record in recipients:
         interrupts.check()
-        of_row = "" if region is None else record.values[region]
         try:
-            number = phone.e164(phone_text(record, column), of_row or options.region, any_number=True)
+            number = number_of(record, column, region_column, region=options.region, any_number=True)
         except InvalidInput:
             number = ""
         numbers[record.line] = number

@@ -64,14 +64,14 @@ class Plan:
         self._placeholder_columns = [place.column for place in self._placeholders]
         used = {self._phone_column, *self._placeholder_columns}
         others = {index: name for index, name in enumerate(columns) if index not in used}
-        self._region_column = _column_of(others, "region")
+        self._region_column = column_of(others, "region")
         options = {option: index for index, name in others.items() if (option := option_of_column(name))}
         allowed = COLUMNS if own_callflow is None else CALLFLOW_OPTIONS
         self._options = {option: index for option, index in options.items() if option in allowed}
         if own_callflow is not None:
             refuse_conflicts("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
         has_content = template is not None or own_callflow is not None or script.play is not None
-        self._message_column = None if has_content else _column_of(others, "message")
+        self._message_column = None if has_content else column_of(others, "message")
         if not has_content and self._message_column is None and "play" not in self._options:
             raise InvalidInput(
                 "The message is missing.",
@@ -99,10 +99,8 @@ class Plan:
 
     def number(self, record: Record) -> str:
         """The number that is called, in E.164. Raises InvalidInput."""
-        region = self._region_column is not None and record.values[self._region_column]
-        return phone.e164(
-            phone_text(record, self._phone_column), region or self._region, any_number=self._any_number
-        )
+        columns = self._phone_column, self._region_column
+        return number_of(record, *columns, region=self._region, any_number=self._any_number)
 
     def likely_region(self, record: Record) -> str:
         """The region of the caller ID, where the record's number is a national one there; else empty."""
@@ -209,6 +207,15 @@ def phone_text(record: Record, column: int) -> str:
     return record.values[column] if cell is None else cell.phone_number()
 
 
+def number_of(
+    record: Record, phone_column: int, region_column: int | None, *, region: str | None, any_number: bool
+) -> str:
+    """The number of a record, in E.164; ``region`` is for those whose own column has none. Raises
+    InvalidInput."""
+    own = "" if region_column is None else record.values[region_column]
+    return phone.e164(phone_text(record, phone_column), own or region, any_number=any_number)
+
+
 def _spoken_values(record: Record, script: Script) -> Sequence[str]:
     """With amounts as the voice reads them."""
     amounts = {index for index, cell in record.cells.items() if cell.kind is CellKind.NUMBER}
@@ -234,7 +241,7 @@ def _has_continuation(document: object) -> bool:
     return bool(split_at_question(actions)[1])
 
 
-def _column_of(columns: Mapping[int, str], name: str) -> int | None:
+def column_of(columns: Mapping[int, str], name: str) -> int | None:
     """The column of this name, whatever its case."""
     return next((index for index, column in columns.items() if column.strip().lower() == name), None)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from voicecli.broadcast import status
 from voicecli.broadcast.options import BroadcastOptions
+from voicecli.broadcast.outcomes import AT_ONCE
 from voicecli.broadcast.report import Bar, Figures, Report
 from voicecli.broadcast.results import Results
 from voicecli.sessions.session import Session
 from voicecli.store.broadcast_rows import calls_by_time, group_rows, rows_with_outcome, time_of_calls
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
-from voicecli.store.event_queries import events_of_session
+from voicecli.store.event_queries import events_of_each
 from voicecli.voice_api.codes import Outcome
 
 MAX_ERRORS = 1_000  # calls whose errors are looked up
@@ -59,12 +60,13 @@ def read_report(results: Results, *, text: str | None = None) -> tuple[Report, M
 def _errors(store: Store, broadcast: Broadcast) -> Mapping[int, str]:
     """What 8x8 says went wrong with the calls that it could not make, by line."""
     found = {}
-    rows = rows_with_outcome(store, broadcast, Outcome.ERROR, Outcome.FAILED)
-    for row in islice(rows, MAX_ERRORS):
-        if row.session is not None:
-            summary = Session.of(None, events_of_session(store, row.session, kind="VSS")).summary
-            found[row.line] = summary.error
-    return {line: words for line, words in found.items() if words}
+    rows = islice(rows_with_outcome(store, broadcast, Outcome.ERROR, Outcome.FAILED), MAX_ERRORS)
+    sessions = ((row.session, row.line) for row in rows if row.session is not None)
+    while lines := dict(islice(sessions, AT_ONCE)):
+        for session_id, events in events_of_each(store, [*lines], kind="VSS").items():
+            if error := Session.of(None, events).summary.error:
+                found[lines[session_id]] = error
+    return found
 
 
 def _timeline(store: Store, broadcast: Broadcast, first: int, last: int) -> Sequence[Bar]:

@@ -17,9 +17,7 @@ from voicecli.store.broadcasts import BroadcastRow, RowState
 
 MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
 MAX_SEARCHED = 20  # problems that are looked into further
-
-
-MAX_KINDS = 100
+MAX_KINDS = 100  # of problems that are told apart
 EXAMPLES = 3  # of a kind
 _VALUES = re.compile(
     r"""(?<!\w)'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|what was given \([^)]*\)|\+?\d+(?:[.,:/ -]\d+)*"""

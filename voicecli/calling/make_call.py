@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from voicecli import phone
 from voicecli.at_most import AtMost
+from voicecli.calling.script import Script
 from voicecli.errors import (
     CalledTooOften,
     ConfigurationError,
@@ -19,8 +20,7 @@ from voicecli.json_values import text, whole_number
 from voicecli.listener.routes import Answer, failure
 from voicecli.sessions.key_names import KeyNames
 from voicecli.voice_api import callflow
-from voicecli.voice_api.callflow import HANGUP
-from voicecli.voice_api.messages import MAX_REPEAT, Capture, voice_message
+from voicecli.voice_api.messages import MAX_REPEAT
 
 if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
@@ -55,7 +55,7 @@ class MakeCallRoute:
 
     def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
         keys = _keys(body)
-        request = self._request(body, asks=keys is not None)
+        request = self._request(body)
         call_unsubscribed = _flag(body, "callUnsubscribed")
         caller = self._caller()
         # Nobody would see the warning that a team's database can't be asked who has unsubscribed.
@@ -68,7 +68,7 @@ class MakeCallRoute:
         )
         return caller.call(request, keys=keys).answer
 
-    def _request(self, body: Mapping[str, object], *, asks: bool) -> callflow.CallRequest:
+    def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:
         number, message = text(body.get("customerPhone")), text(body.get("message"))
         message_id = body.get("messageId")
         if number is None or message is None or not isinstance(message_id, str | None):
@@ -78,18 +78,18 @@ class MakeCallRoute:
         repetition = whole_number(body.get("repetition", DEFAULT_REPETITION))
         if repetition is None:
             raise InvalidInput(f"repetition must be a whole number from 1 to {MAX_REPEAT}.")
-        request = voice_message(
-            # 8x8 takes both forms, and so did the example
-            phone.parse(f"+{number}" if number.isdigit() else number, any_number=_flag(body, "anyNumber")),
-            message,
+        # 8x8 takes both forms, and so did the example
+        written = f"+{number}" if number.isdigit() else number
+        to = phone.parse(written, any_number=_flag(body, "anyNumber"))
+        script = Script(
             source=self._source(),
             repeat=repetition,
-            voice_profile=self._voice_profile,
+            voice=self._voice_profile,
             spell_digits=_flag(body, "spellDigits"),
-            message_id=message_id,
-            capture=Capture() if asks else None,
+            keys=text(body.get("keys")),
+            accept=text(body.get("accept")),
         )
-        return replace(request, callflow=(*request.callflow, HANGUP)) if asks else request
+        return script.request(to, text=message, message_id=message_id)
 
 
 def _keys(body: Mapping[str, object]) -> KeyNames | None:

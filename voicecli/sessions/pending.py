@@ -1,5 +1,6 @@
 """A call that somebody waits for: a session, and whether there is more to know of it."""
 
+from voicecli.sessions.key_names import STOP
 from voicecli.sessions.session import Session
 from voicecli.voice_api.codes import Outcome, is_unsubscribed
 from voicecli.voice_api.webhook_events import Event, Received
@@ -50,15 +51,12 @@ class PendingCall(Session):
 
     def _describe_key(self) -> str:
         """What was pressed, of keys with names."""
-        match self.result:
-            case None if self.digits is not None:
+        if self.result is None:
+            if self.digits is not None:
                 return f"{self.digits} was pressed, which has no name"
-            case None:
-                return "nothing was pressed" if self.outcome == Outcome.COMPLETED else ""
-            case "stop":
-                return f"stop with {self.digits}: no more calls"
-            case name:
-                return f"{name} with {self.digits}"
+            return "nothing was pressed" if self.outcome == Outcome.COMPLETED else ""
+        what_follows = ": no more calls" if self.result == STOP else ""
+        return f"{self.result} with {self.digits}{what_follows}"
 
 
 def settled_at(session: Session) -> float | None:

@@ -14,6 +14,8 @@ _MARKS = (  # UTF-32's before UTF-16's, with which it begins
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+"""How files of Office before 2007 begin, and those that are encrypted."""
 _CODECS = {"windows-1252": "cp1252"}
 
 

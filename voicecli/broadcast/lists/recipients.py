@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import orjson
 
 from voicecli import phone
-from voicecli.broadcast.lists.encodings import as_utf8
+from voicecli.broadcast.lists.encodings import OLE, as_utf8
 from voicecli.broadcast.lists.json_lines import JsonLines
 from voicecli.broadcast.lists.lines import Lines, Place, empty_list, first_line
 from voicecli.broadcast.lists.separated import Separated, separated, unreadable_record
@@ -198,7 +198,7 @@ def read_all(content: bytes) -> Recipients:
 
 def is_workbook(content: bytes) -> bool:
     """Whether it is of a kind in which offices keep workbooks: an archive (.xlsx), or older than these."""
-    return content.startswith((b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1")))
+    return content.startswith((b"PK\x03\x04", OLE))
 
 
 def _from_sheet(content: bytes, *, sheet: str | None, hidden: bool) -> Recipients:

@@ -169,7 +169,6 @@ class _Values:
         return [found.get(column, "") for column in columns]
 
     def _value(self, cell: Mapping[str, Any], row: int) -> object:
-
         value, data_type = cell["value"], cell["data_type"]
         if data_type == "s" and value is not None:
             return (unescape(value) if "_x" in value else value).strip()

@@ -10,6 +10,7 @@ from zipfile import BadZipFile, ZipFile
 from zlib import error as ZlibError  # noqa: N812
 
 from voicecli import interrupts
+from voicecli.broadcast.lists.encodings import OLE
 from voicecli.errors import InvalidInput, quote
 from voicecli.spelling import nearest
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 MAX_UNPACKED = 1 << 30  # bytes
 MAX_WHOLE = 1 << 25  # of a part that is read as a whole, which takes 25 times as much memory
 MAX_ROWS = 1 << 20  # of a sheet, Excel's own limit
-_OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # of Office before 2007, and of what is encrypted
 _DAMAGED = (
     *(BadZipFile, ZlibError, ParseError, OSError, EOFError, RuntimeError, NotImplementedError),
     *(ValueError, LookupError, TypeError, AttributeError, OverflowError),
@@ -61,7 +61,7 @@ def damage_reported() -> Iterator[None]:
 
 def _checked_file(content: bytes) -> io.BytesIO:
     """Raises InvalidInput for other files of offices, and for what is unsafe to read."""
-    if content.startswith(_OLE):
+    if content.startswith(OLE):
         raise InvalidInput(*_describe_ole(content), hint=_SAVE_AS)
     file = io.BytesIO(content)
     archive = ZipFile(file)

@@ -11,7 +11,7 @@ from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content, SendOptions
 from voicecli.broadcast.plan import Plan, numbers_of
 from voicecli.calling.script import refuse_conflicts
-from voicecli.cli.call.arguments import json_document
+from voicecli.cli.call.arguments import json_document, refuse_hours
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import Broadcast
@@ -89,22 +89,11 @@ def _read_content(
     if path is not None:
         content = content._replace(text=context.read_text(path).rstrip("\r\n"))
     if content.text is not None:
-        _refuse_hours(content.text)
+        refuse_hours(content.text, hint="To call nobody between these times: --not-between 21:00-08:00.")
     if callflow_file is not None:
         document = json_document(context.read_text(callflow_file), callflow_file)
         content = content._replace(callflow=json.dumps(document))
     return content
-
-
-def _refuse_hours(message: str) -> None:
-    """A message that is only hours was meant as those in which nobody is called. Raises InvalidInput."""
-    from voicecli.quiet_hours import looks_like_hours
-
-    if looks_like_hours(message):
-        raise InvalidInput(
-            "The message is nothing but hours: nobody was called.",
-            hint="To call nobody between these times: --not-between 21:00-08:00.",
-        )
 
 
 def read_list_again(

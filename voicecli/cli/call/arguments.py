@@ -206,7 +206,8 @@ def _maker(
         )
     if script.play is None:
         script = replace(script, text=_message(context, asked))
-        _refuse_hours(script.text or "")
+        if ":" in (script.text or ""):  # without one it may be a code
+            refuse_hours(script.text or "", hint=HOW_TO_CALL)
         script.check_text(script.text or "")
     values = settings.require(*CONNECTION, "source", *(("voice_profile",) if script.play is None else ()))
     if script.play is None:
@@ -215,14 +216,12 @@ def _maker(
     return lambda number, message_id: complete.request(number or "", message_id=message_id)
 
 
-def _refuse_hours(message: str) -> None:
-    """A message that is only hours was meant as those of a broadcast. Without a colon it may be a code.
-    Raises InvalidInput."""
-    if ":" in message:
-        from voicecli.quiet_hours import looks_like_hours
+def refuse_hours(message: str, *, hint: str) -> None:
+    """A message that is only hours was meant as those in which nobody is called. Raises InvalidInput."""
+    from voicecli.quiet_hours import looks_like_hours
 
-        if looks_like_hours(message):
-            raise InvalidInput("The message is nothing but hours: nobody was called.", hint=HOW_TO_CALL)
+    if looks_like_hours(message):
+        raise InvalidInput("The message is nothing but hours: nobody was called.", hint=hint)
 
 
 def _message(context: Context, asked: Arguments) -> str:

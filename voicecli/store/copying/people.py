@@ -13,8 +13,6 @@ _INSERT = (
     "INSERT INTO unsubscribed (destination, since, session) VALUES (?, ?, ?)"
     " ON CONFLICT (destination) DO NOTHING"
 )
-
-
 _WAIT = (
     "INSERT INTO unsubscribed (destination, since, session)"
     " SELECT 'event ' || id, received, session FROM events WHERE session = ? AND key = ?"
