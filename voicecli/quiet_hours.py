@@ -96,6 +96,12 @@ def looks_like_hours(text: str) -> bool:
     return not written.isdigit() and re.fullmatch(_LIKE_HOURS, written) is not None
 
 
+def refuse_hours(message: str, *, hint: str = "") -> None:
+    """A message that is only hours was meant as those in which nobody is called. Raises InvalidInput."""
+    if looks_like_hours(message):
+        raise InvalidInput("The message is nothing but hours.", hint=hint)
+
+
 def _time(hour: str, minute: str | None) -> time | None:
     """A time of day, where 24:00 is midnight; None where there is no such time."""
     hours, minutes = int(hour), int(minute or 0)

@@ -15,8 +15,9 @@ from voicecli.broadcast.lists.sheet_cells import CellKind
 from voicecli.broadcast.template import CallflowTemplate, Template, placeholder
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
+from voicecli.quiet_hours import refuse_hours
 from voicecli.store.broadcasts import BroadcastRow
-from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
+from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts, voices
 from voicecli.voice_api.callflow_rules import split_at_question
 from voicecli.voice_api.spelled_out import spell_out
 
@@ -116,10 +117,13 @@ class Plan:
         said."""
         script, text = self._script_and_text(record)
         if self._render_callflow is not None:
-            texts = spoken_texts(self._callflow_request(script, record, ANYBODY, "check").callflow)
-            return sum(map(script.seconds, texts))
+            actions = self._callflow_request(script, record, ANYBODY, "check").callflow
+            self.voices.update(voices(actions))
+            return sum(map(script.seconds, spoken_texts(actions)))
         if text is None:
             return 0.0
+        if ":" in text:  # without one it may be a code
+            refuse_hours(text)
         if script.thanks is not None:
             _check_thanks(script)
         return script.seconds(script.check_text(text))

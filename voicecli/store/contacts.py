@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from voicecli.at_most import AtMost
-from voicecli.clock import iso, local_time
+from voicecli.clock import iso, local_time, to_local
 from voicecli.errors import CalledTooOften, StoreFailed
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
@@ -132,7 +132,5 @@ def too_often(number: str, last: LastContact, at_most: AtMost) -> CalledTooOften
 
 
 def _day_and_time(microseconds: int) -> str:
-    from datetime import UTC, datetime
-
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
+    moment = to_local(microseconds)
     return f"{moment:%Y-%m-%d} at {moment:%H:%M}"
