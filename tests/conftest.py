@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import accepted_connections
 import in_process
 import postgresql_server
 import process_guard
@@ -79,12 +80,8 @@ class RunningSandbox:
         self._loop.close()
 
     async def _stop(self) -> None:
-        for _ in range(8):  # asyncio leaves open who has just connected: python/cpython#109564
-            await asyncio.sleep(0)
         await self.sandbox.stop()
-        for transport in [*getattr(self._loop, "_transports", {}).values()]:  # and who connects meanwhile
-            transport.abort()
-        await asyncio.sleep(0)
+        await accepted_connections.end_other_tasks()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -171,6 +168,7 @@ class RotatedDir(pytest.Dir):
 def pytest_configure() -> None:
     ready_stores.install()
     process_guard.install()
+    accepted_connections.install()
     if WORKER:
         gc.disable()  # hardly anything of what is collected is garbage
         sys.dont_write_bytecode = False

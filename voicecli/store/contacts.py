@@ -20,10 +20,6 @@ from voicecli.store.engine import Store
 from voicecli.voice_api.codes import Outcome
 
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED, Outcome.FAILED, Outcome.ERROR)
-LEFT_OUT = "%called on %; at most %"
-"""By which SQL's LIKE knows the reason of a row that was left out: see ``LastContact.reason``."""
-LEFT_OUT_IN_SUM = "called too often: --at-most"
-"""What all of these reasons come to, where rows are counted."""
 TRIAL = "try-on-"
 """How the clientRequestIds of --try-on begin, a UUID following: one calls oneself with it, and that does not
 count. A --message-id of the user's own may begin so, too."""
@@ -41,16 +37,10 @@ class LastContact(NamedTuple):
     session_id: str | None
 
     def reason(self, at_most: AtMost) -> str:
-        """Why its row is left out: a clause that is still true when it is read later."""
+        """Why its row is left out: a clause that is still true when it is read later. Earlier versions know
+        such rows by it (``broadcast_rows.LEFT_OUT``)."""
         perhaps = "" if self.is_certain else "perhaps "
         return f"{perhaps}called on {_day_and_time(self.at)}; at most {at_most.words}"
-
-
-def is_left_out(reason: str | None) -> bool:
-    """Whether this is the reason of a row that was left out, or what these come to."""
-    if reason is None:
-        return False
-    return reason == LEFT_OUT_IN_SUM or ("called on " in reason and "; at most " in reason)
 
 
 def is_trial(client_request_id: str) -> bool:

@@ -254,4 +254,5 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     CREATE INDEX calls_with_keys ON calls (placed) WHERE key_names IS NOT NULL;
     INSERT INTO seen_events (reader, event) SELECT 'stop keys', coalesce(max(id), 0) FROM events;
     """,
+    "ALTER TABLE broadcast_rows ADD COLUMN left_out TEXT",  # see LeftOut
 )

@@ -229,6 +229,7 @@ STEPS: Final[dict[int, str]] = {
     CREATE INDEX calls_with_keys ON calls (placed) WHERE key_names IS NOT NULL;
     INSERT INTO seen_events (reader, event) SELECT 'stop keys', value FROM counters WHERE name = 'events'
     """,
+    13: "ALTER TABLE broadcast_rows ADD COLUMN left_out TEXT",
 }
 """What makes each version of the one before. Never change one that was released; they only add, see
 migrations.py."""

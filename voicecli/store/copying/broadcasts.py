@@ -22,7 +22,10 @@ BROADCASTS = Kind(
     later=("state", "sealed"),
 )
 INTERRUPTED = "it was interrupted"  # as in broadcast_journal
-_CHANGES = (*("state", "attempts", "changed", "session", "outcome", "digits", "seconds", "reason", "bridge"),)
+_CHANGES = (
+    *("state", "attempts", "changed", "session", "outcome", "digits", "seconds", "reason", "bridge"),
+    "left_out",
+)
 ROWS = Kind(
     "broadcast rows",
     "broadcast_rows",
