@@ -123,7 +123,7 @@ class Plan:
         if text is None:
             return 0.0
         if ":" in text:  # without one it may be a code
-            refuse_hours(text)
+            refuse_hours(text, spans_only=True)
         if script.thanks is not None:
             _check_thanks(script)
         return script.seconds(script.check_text(text))
