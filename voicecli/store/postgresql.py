@@ -279,12 +279,6 @@ class PostgresqlStore(Store):
         comes after the other. Who has the store alone need not."""
         return f"pg_advisory_xact_lock({_lock_number(self._target.schema, of=b'contacts')})"
 
-    def take_event_numbers(self, transaction: Transaction, count: int) -> range:
-        """Within a transaction: so many numbers of events, which nobody else gets."""
-        update = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
-        [[last]] = transaction(update, (count,)).rows
-        return range(last - count + 1, last + 1)
-
     def _saw_clock(self, begun: psycopg.Cursor[tuple[Any, ...]]) -> None:
         [(*_, clock)] = begun.fetchall()
         self._clock.saw(clock)
