@@ -28,6 +28,7 @@ from forked import Forked
 
 from voicecli import durations
 from voicecli.listener import recorder
+from voicecli.sandbox import delivery
 from voicecli.sandbox.account import environment
 from voicecli.sandbox.server import Sandbox
 from voicecli.store.location import StorePlace
@@ -276,6 +277,13 @@ def own_sandbox() -> Iterator[RunningSandbox]:
     """A sandbox whose webhooks this test may change."""
     with RunningSandbox(time_scale=1000, seed=1) as running:
         yield running
+
+
+@pytest.fixture
+def patient_sandboxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandboxes do not give up an event that a busy listener takes only after a minute; else they try for two
+    minutes of theirs, at most a second of ours."""
+    monkeypatch.setattr(delivery, "RETRY_AFTER", (*delivery.RETRY_AFTER, *[1_000] * 60))
 
 
 @pytest.fixture

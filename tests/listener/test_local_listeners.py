@@ -341,12 +341,12 @@ async def test_for_how_long_nobody_received_reports_is_known_and_told(tmp_path: 
 async def test_those_that_have_been_stopped_are_asked_at_once_and_hide_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_module, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(running_module, "ANSWER_TIMEOUT", 1.0)
     async with listening(tmp_path) as world:
         with stopped(tmp_path, 8):
             start = asyncio.get_running_loop().time()
             found = await search(world, tmp_path, "VSS")
-            assert asyncio.get_running_loop().time() - start < 2.5
+            assert asyncio.get_running_loop().time() - start < 5.0, "one after the other"
             assert found.found is not None
             found.found.tenant.close()
             assert len(found.unresponsive) == 8
