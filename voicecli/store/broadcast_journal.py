@@ -37,7 +37,7 @@ _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 def insert_broadcast(store: Store, transaction: Transaction, described: tuple[object, ...]) -> None:
     """Put one in, within a transaction, that is still to be planned: all of COLUMNS but its state."""
-    insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"  # noqa: S608
+    insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"
     transaction(insert, (*described, BroadcastState.PLANNING, last_event_number(store)))
 
 
@@ -271,7 +271,7 @@ class Journal(StoredBroadcast):
     def _set_rows(self, state: RowState, which: str, *parameters: object, reason: str | None = None) -> None:
         with self.store.transaction() as transaction:
             transaction(
-                f"UPDATE broadcast_rows SET {CHANGE} WHERE broadcast = ? AND {which}",  # noqa: S608
+                f"UPDATE broadcast_rows SET {CHANGE} WHERE broadcast = ? AND {which}",
                 (state, reason, self.broadcast.number, *parameters),
             )
 
@@ -288,4 +288,4 @@ REPLACE = (
     " seconds = ?, reason = ?, bridge = ?, left_out = ?"
     " WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
 )
-PUT = f"INSERT INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 12})"  # noqa: S608
+PUT = f"INSERT INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 12})"

@@ -200,7 +200,7 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     again. Its lock is the caller's affair."""
     store.overwrite_deleted()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
-    statement = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"  # noqa: S608
+    statement = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"
     values = (broadcast.number, broadcast.number, ROWS_PER_COMMIT)
     for _ in store.delete_in_steps(statement, values, ROWS_PER_COMMIT):
         pass
@@ -232,7 +232,7 @@ COLUMNS = "id, created, base_url, subaccount, file, fingerprint, part, parts, op
 
 
 def _broadcasts(store: Store, which: str, parameters: Sequence[object]) -> Iterator[Broadcast]:
-    query = f"SELECT number, {COLUMNS} FROM broadcasts {which}"  # noqa: S608
+    query = f"SELECT number, {COLUMNS} FROM broadcasts {which}"
     return store.read(_broadcast, query, parameters)
 
 

@@ -83,7 +83,7 @@ def _calls(store: Store, numbers: Sequence[str], at_most: AtMost) -> Iterator[tu
     bare = [number.removeprefix("+") for number in numbers]
     written = [*bare, *(f"+{number}" for number in bare)]
     query = (
-        "SELECT destination, id, placed, state, session FROM calls"  # noqa: S608
+        "SELECT destination, id, placed, state, session FROM calls"
         f" WHERE destination IN ({', '.join('?' * len(written))}) AND placed > ?"
         f" AND client_request_id NOT LIKE '{_TRIALS}'"
         f" AND (outcome IS NULL OR outcome NOT IN ({', '.join('?' * len(NOT_REACHED))}))"

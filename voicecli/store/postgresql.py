@@ -189,7 +189,7 @@ class PostgresqlStore(Store):
         return Lease.take(self, name, seconds)
 
     def is_locked(self, name: str) -> bool:
-        query = f"SELECT EXISTS (SELECT 1 FROM leases WHERE name = ? AND until > {CLOCK})"  # noqa: S608
+        query = f"SELECT EXISTS (SELECT 1 FROM leases WHERE name = ? AND until > {CLOCK})"
         return bool(self.read_number(query, (name,)))
 
     def require_locks(self) -> None:
@@ -328,7 +328,7 @@ class PostgresqlStore(Store):
     def size(self) -> int:
         among = ", ".join("?" * len(TABLES))
         return self.read_number(
-            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c"  # noqa: S608
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c"
             f" JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = ? AND relname IN ({among})",
             (self._target.schema, *TABLES),
         )
