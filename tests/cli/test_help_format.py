@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Program
+from json_documents import DOCUMENTS
 
 from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.cli.help_format import HelpGroup
-from voicecli.output.json_fields import DOCUMENTS
 
 LAST = ("General", "Network", "Public access")
 

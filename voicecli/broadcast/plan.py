@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from voicecli import interrupts, phone
 from voicecli.account import DEFAULT_VOICE
-from voicecli.broadcast.amounts import for_voice
+from voicecli.broadcast.amounts import date_mark, for_voice
 from voicecli.broadcast.cells import COLUMNS, apply_cells, option_of_column
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients, Record
@@ -221,12 +221,15 @@ def number_of(
 
 
 def _spoken_values(record: Record, script: Script) -> Sequence[str]:
-    """With amounts as the voice reads them."""
-    amounts = {index for index, cell in record.cells.items() if cell.kind is CellKind.NUMBER}
-    voice = script.voice or DEFAULT_VOICE
-    return [
-        for_voice(value, voice) if index in amounts else value for index, value in enumerate(record.values)
-    ]
+    """With amounts and dates as the voice reads them."""
+    voice, values = script.voice or DEFAULT_VOICE, [*record.values]
+    for index, cell in record.cells.items():
+        match cell.kind:
+            case CellKind.NUMBER:
+                values[index] = for_voice(values[index], voice)
+            case CellKind.LOCAL_DATE:
+                values[index] = values[index].replace("/", date_mark(voice))
+    return values
 
 
 def _check_thanks(script: Script) -> None:

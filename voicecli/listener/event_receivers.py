@@ -54,11 +54,11 @@ class EventReceiver:
         return self.kind in (ReceiverKind.NOBODY, ReceiverKind.DEAD_LISTENER, ReceiverKind.OTHER_LISTENER)
 
 
-def local_receiver(type: str) -> EventReceiver:  # noqa: A002 - as 8x8 calls it
+def local_receiver(type: str) -> EventReceiver:
     return EventReceiver(type, ReceiverKind.HERE, f"A voicecli listen that runs here gets {type} events.")
 
 
-def no_receiver(type: str, words: str, advice: str = START_ONE) -> EventReceiver:  # noqa: A002
+def no_receiver(type: str, words: str, advice: str = START_ONE) -> EventReceiver:
     return EventReceiver(type, ReceiverKind.NOBODY, words, advice)
 
 
@@ -70,7 +70,7 @@ def ask_listener(url: str) -> health.Health:
 def find_receiver(
     place: StorePlace,
     webhooks: Mapping[str, Webhook],
-    type: str,  # noqa: A002
+    type: str,
     *,
     account: AccountId,
     ask: health.AskHealth = ask_listener,

@@ -53,7 +53,7 @@ class WebhookCheck(NamedTuple):
 
 
 def check_webhook(
-    type: str,  # noqa: A002 - as 8x8 calls it
+    type: str,
     found: Webhook | None,
     urls: Collection[str],
     *,

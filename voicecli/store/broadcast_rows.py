@@ -11,7 +11,7 @@ from voicecli.store.broadcasts import (
     RowState,
     set_state,
 )
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, marks
 from voicecli.store.paging import Place, read_pages
 
 _COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
@@ -62,7 +62,7 @@ class StoredBroadcast:
         return not self._has(left)
 
     def _has(self, which: str) -> bool:
-        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"
         return bool(self.store.read_number(query, (self.broadcast.number,)))
 
     @property
@@ -86,7 +86,7 @@ class StoredBroadcast:
 def read_rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[BroadcastRow]:
     """The rows in these states, else all, in the order of the list; others may be working on them."""
     states = states or tuple(RowState)
-    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT ?"
+    which = f"line > ? AND state IN ({marks(states)}) ORDER BY line LIMIT ?"
 
     def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
         return select_rows(store, broadcast, which, (*last, *states, limit))
@@ -113,7 +113,7 @@ def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
         f" CASE WHEN state != 'skipped' AND {LEFT_OUT} IS NULL THEN reason END AS why, {LEFT_OUT} AS kind"
     )
     query = (
-        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
+        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"
         " GROUP BY state, outcome, pressed, why, kind"
     )
 
@@ -126,14 +126,14 @@ def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
 def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
     """What became of second legs, and how often."""
     which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
-    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
+    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))
 
 
 def group_rows(store: Store, broadcast: Broadcast) -> Iterator[tuple[BroadcastRow, int]]:
     """Rows that differ at most in their line, number, session and times, each once, and how many they are."""
     alike = "state, outcome, digits, reason, attempts"
     query = (
-        f"SELECT {alike}, {LEFT_OUT} AS kind, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
+        f"SELECT {alike}, {LEFT_OUT} AS kind, count(*) FROM broadcast_rows WHERE broadcast = ?"
         f" GROUP BY {alike}, kind"
     )
     for state, outcome, digits, reason, attempts, left_out, rows in store.rows(query, (broadcast.number,)):
@@ -143,7 +143,7 @@ def group_rows(store: Store, broadcast: Broadcast) -> Iterator[tuple[BroadcastRo
 
 def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Iterator[BroadcastRow]:
     """The rows whose calls ended so, in the order of the list."""
-    which = f"line > ? AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY line LIMIT ?"
+    which = f"line > ? AND outcome IN ({marks(outcomes)}) ORDER BY line LIMIT ?"
 
     def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
         return select_rows(store, broadcast, which, (*last, *outcomes, limit))
@@ -153,7 +153,7 @@ def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Ite
 
 def time_of_calls(store: Store, broadcast: Broadcast) -> tuple[int, int]:
     """When the first and the last call left that are kept (microseconds since 1970); 0 for none."""
-    query = f"SELECT coalesce(min(placed), 0), coalesce(max(placed), 0) FROM calls WHERE {_OWN_CALLS}"  # noqa: S608
+    query = f"SELECT coalesce(min(placed), 0), coalesce(max(placed), 0) FROM calls WHERE {_OWN_CALLS}"
     [[first, last]] = store.rows(query, (broadcast.created, broadcast.number))
     return first, last
 
@@ -161,7 +161,7 @@ def time_of_calls(store: Store, broadcast: Broadcast) -> tuple[int, int]:
 def calls_by_time(store: Store, broadcast: Broadcast, start: int, length: int) -> dict[int, int]:
     """How many calls left in each time of this length (microseconds), from that moment on, the first of them
     being 0."""
-    query = f"SELECT (placed - ?) / ? AS slot, count(*) FROM calls WHERE {_OWN_CALLS} GROUP BY slot"  # noqa: S608
+    query = f"SELECT (placed - ?) / ? AS slot, count(*) FROM calls WHERE {_OWN_CALLS} GROUP BY slot"
     return dict(store.rows(query, (start, length, broadcast.created, broadcast.number)))
 
 
@@ -172,7 +172,7 @@ def select_rows(
     store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]
 ) -> Iterator[BroadcastRow]:
     """Those of a broadcast that a condition of ours chooses."""
-    query = f"SELECT {_COLUMNS}, {LEFT_OUT} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
+    query = f"SELECT {_COLUMNS}, {LEFT_OUT} FROM broadcast_rows WHERE broadcast = ? AND {which}"
     return store.read(_row, query, (broadcast.number, *parameters))
 
 

@@ -41,7 +41,7 @@ def _one_form_of_each_account(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO former_base_urls VALUES (?, ?, ?)", (*account, written))
         for table in ("calls", "broadcasts"):
             db.execute(
-                f"UPDATE {table} SET base_url = ? WHERE base_url = ? AND subaccount = ?",  # noqa: S608
+                f"UPDATE {table} SET base_url = ? WHERE base_url = ? AND subaccount = ?",
                 (account.service, written, account.subaccount),
             )
     _join_webhooks(db, AccountId.of)

@@ -247,7 +247,7 @@ class SchemaState(NamedTuple):
     team: str
 
 
-STATE = f"SELECT {', '.join(SchemaState._fields)} FROM voicecli_schema"  # noqa: S608
+STATE = f"SELECT {', '.join(SchemaState._fields)} FROM voicecli_schema"
 
 
 def statements(version: int, schema: str) -> list[str]:

@@ -138,7 +138,7 @@ class SharedJournal(Journal):
         number = self.broadcast.number
         with self.store.transaction() as transaction:
             transaction(
-                f"UPDATE broadcast_rows SET {CHANGE} WHERE broadcast = ? AND {which}"  # noqa: S608
+                f"UPDATE broadcast_rows SET {CHANGE} WHERE broadcast = ? AND {which}"
                 f" AND (line - 1) / {CHUNK} IN"
                 " (SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL)",
                 (state, reason, number, *parameters, number),
