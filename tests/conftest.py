@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import accepted_connections
 import in_process
+import left_behind
 import postgresql_server
 import process_guard
 import pytest
@@ -27,6 +29,7 @@ from forked import Forked
 
 from voicecli import durations
 from voicecli.listener import recorder
+from voicecli.sandbox import delivery
 from voicecli.sandbox.account import environment
 from voicecli.sandbox.server import Sandbox
 from voicecli.store.location import StorePlace
@@ -35,7 +38,7 @@ NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandb
 FOREIGN = re.compile("EIGHT_X_EIGHT|OUTBOUND|VOICE|WEBHOOK|NGROK|.*proxy", re.IGNORECASE)
 start_writer = recorder.start_writer
 FOLDERS = itertools.count()
-DEADLINE = 30.0  # seconds that any one thing may take before a test gives up
+DEADLINE = 60.0  # seconds that any one thing may take before a test gives up
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,8 @@ class RunningSandbox:
         self._loop.close()
 
     async def _stop(self) -> None:
-        for _ in range(8):  # asyncio leaves open who has just connected: python/cpython#109564
-            await asyncio.sleep(0)
         await self.sandbox.stop()
-        for transport in [*getattr(self._loop, "_transports", {}).values()]:  # and who connects meanwhile
-            transport.abort()
-        await asyncio.sleep(0)
+        await accepted_connections.end_other_tasks()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -171,6 +170,8 @@ class RotatedDir(pytest.Dir):
 def pytest_configure() -> None:
     ready_stores.install()
     process_guard.install()
+    accepted_connections.install()
+    left_behind.end_forks_with_us()
     if WORKER:
         gc.disable()  # hardly anything of what is collected is garbage
         sys.dont_write_bytecode = False
@@ -278,6 +279,13 @@ def own_sandbox() -> Iterator[RunningSandbox]:
     """A sandbox whose webhooks this test may change."""
     with RunningSandbox(time_scale=1000, seed=1) as running:
         yield running
+
+
+@pytest.fixture
+def patient_sandboxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandboxes try for a minute at least to deliver an event; else for two of theirs, often a blink of ours,
+    in which a busy listener may not take it, or not be there yet."""
+    monkeypatch.setattr(delivery, "RETRY_AFTER", (*delivery.RETRY_AFTER, *[100] * 600))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The real ``voicecli listen`` in a process or a thread of its own, read through its JSON Lines."""
 
 import io
+import itertools
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -95,6 +96,7 @@ def variables(home: Path, env: Mapping[str, str], token: str | None) -> dict[str
     return {**os.environ, "VOICECLI_HOME": str(home), **own, **env}
 
 
+_tries = itertools.count()
 _receivers: dict[int, Callable[[int], None]] = {}  # of signals, by thread
 _received_by_main_thread = interrupts.received_by
 
@@ -199,9 +201,13 @@ def set_webhook(sandbox: RunningSandbox, kind: str, url: str, authorization: str
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody gets unasked until it is used: it lies below those that systems choose, and in a part
+    that tests of other processes do not use."""
+    part = range(20_000, 32_000)[os.getpid() % 120 :: 120]
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port := part[next(_tries) % len(part)]))
+            return port
 
 
 def registering() -> list[str]:

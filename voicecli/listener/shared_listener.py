@@ -10,14 +10,8 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from voicecli.errors import (
-    ConfigurationError,
-    OutcomeUnknown,
-    StoreUnreachable,
-    Unreachable,
-    VoicecliError,
-)
-from voicecli.listener.event_receivers import EventReceiver, find_receiver, local_receiver, no_receiver
+from voicecli.errors import ConfigurationError, OutcomeUnknown, Unreachable, VoicecliError
+from voicecli.listener.event_receivers import VCA, EventReceiver, find_receiver, local_receiver, no_receiver
 from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
@@ -33,6 +27,7 @@ from voicecli.listener.tasks import end_task, to_its_end
 from voicecli.listener.team_listeners import find_listener
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
+from voicecli.store.opening import before_first_call
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.operations.webhooks import Webhook
 
@@ -40,7 +35,6 @@ LOOK_EVERY = 0.05  # seconds between two looks at whether a listener is still th
 ASK_EVERY = 10.0  # seconds until it is asked again whether it gets what 8x8 reports
 TRY_EVERY = 0.3  # seconds between two attempts to become the listener, or to end as one
 TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
-VCA = "VCA"
 TAKEN_IF_UNSET = ("VCS", VCA)
 """Types of events that are taken where nobody has them: when a call was connected, by which it is known what
 a VCA without digits is about; and digits that another process may wait for."""
@@ -139,11 +133,10 @@ class SharedListener:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._begin()
+            with before_first_call():
+                await self._begin()
         except OutcomeUnknown as error:  # of a webhook; as it is, it would be told of calls
             raise Unreachable(error.message, hint=error.hint) from error
-        except StoreUnreachable as error:  # the same
-            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         if self._tenant is not None:
             self._watching = asyncio.create_task(self._watch_listener())
         return self

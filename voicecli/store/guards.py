@@ -17,7 +17,7 @@ from voicecli.sessions.session import Session
 from voicecli.store import runs
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import AttemptDetails, Attempts, attempts_where, delete_expired_flows, insert
-from voicecli.store.engine import Store, Transaction
+from voicecli.store.engine import Store, Transaction, marks
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.runs import StoredRun
 from voicecli.voice_api.callflow import CallRequest
@@ -112,7 +112,7 @@ class Guards:
         same, parameters = _same(request, fingerprints)
         values = (*self._account, *parameters)
         query = (
-            "SELECT DISTINCT id, process, host, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
+            "SELECT DISTINCT id, process, host, began, lease_until FROM guards JOIN runs ON id = run"
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
         joint = list(self._store.read(StoredRun, query, values))
@@ -122,7 +122,7 @@ class Guards:
             runs.end(transaction, run.id)
             transaction("DELETE FROM guards WHERE run = ?", (run.id,))
         which = (
-            f"WHERE base_url = ? AND subaccount = ? AND {same}"  # noqa: S608
+            f"WHERE base_url = ? AND subaccount = ? AND {same}"
             " AND (run IS NULL OR run NOT IN (SELECT run FROM guards))"
             " AND (+placed > ? OR run IN (SELECT id FROM runs WHERE lease_until > ?)) ORDER BY placed DESC"
         )
@@ -218,7 +218,7 @@ def _by(attempt: Attempt) -> str:
 
 def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
     """What finds the same call, in SQL, and its parameters."""
-    same_content = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
+    same_content = f"fingerprint IN ({marks(fingerprints)}) OR " if fingerprints else ""
     return f"({same_content}client_request_id = ?)", (*fingerprints, request.client_request_id)
 
 

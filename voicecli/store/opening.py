@@ -44,12 +44,12 @@ def open_guarded(place: StorePlace) -> Iterator[Store]:
 
 @contextmanager
 def before_first_call() -> Iterator[None]:
-    """Inside, nobody was called yet: a database that goes away is as one that can't be opened. Raises
+    """Inside, nobody is called yet: a database that goes away is as one that can't be opened. Raises
     ConfigurationError."""
     try:
         yield
     except StoreUnreachable as error:
-        raise ConfigurationError(f"{error.message} Nobody was called.", hint=error.hint) from error
+        raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
 
 def migrate_store(place: StorePlace) -> "Migrated":
