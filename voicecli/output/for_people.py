@@ -171,6 +171,10 @@ class Output:
         words, and goes on in the column ``indent``."""
         self._talk(self._wrapped(printable(text), indent=" " * indent))
 
+    def waiting(self, text: str, until: str) -> None:
+        """A note that nothing happens until that moment (ISO 8601): programs are told on stderr, too."""
+        self.note(text)
+
     def explain(self, lines: Iterable[Line]) -> None:
         """Lines on stderr for a person who is asked something, in every format; on a terminal, broken
         between words."""
