@@ -53,6 +53,11 @@ def as_store_failed(error: Exception, failure: str, advice: str, secrets: Sequen
     return StoreFailed(words, hint=_HINTS.get(state or "", advice))
 
 
+def no_answer(failure: str) -> StoreUnreachable:
+    """Where the connection was cut, since the server was silent for too long."""
+    return StoreUnreachable(f"{failure}: the server did not answer in time.", hint=_LOOK_AT_SERVER)
+
+
 def reason(error: Exception, secrets: Sequence[str]) -> str:
     """As a clause."""
     state = getattr(error, "sqlstate", None)
