@@ -320,7 +320,7 @@ def stand_still(store: PostgresqlStore) -> None:
 
 @contextmanager
 def standing_still(place: StorePlace) -> Iterator[None]:
-    """The server takes connections, as a pooler does for it, and answers nothing that is asked of the store."""
+    """The server takes connections, as a pooler does for it, and answers nothing about the store."""
     with closing(psycopg.connect(place.url or "")) as other:
         other.execute("LOCK TABLE voicecli.voicecli_schema, voicecli.events")
         yield
@@ -348,9 +348,14 @@ def test_a_signal_ends_the_waiting_for_such_a_server(
     place: StorePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interrupts, "_signals", interrupts._Signals())
-    with pytest.raises(KeyboardInterrupt), open_interruptible(place) as store, standing_still(place):
-        interrupts.note(signal.SIGINT)
-        store.read_number("SELECT count(*) FROM events")
+
+    def read_and_interrupt() -> None:
+        with open_interruptible(place) as store, standing_still(place):
+            interrupts.note(signal.SIGINT)
+            store.read_number("SELECT count(*) FROM events")
+
+    with pytest.raises(KeyboardInterrupt):
+        read_and_interrupt()
 
 
 def test_who_waited_for_others_sees_what_they_have_written(place: StorePlace, store: PostgresqlStore) -> None:

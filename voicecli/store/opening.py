@@ -66,11 +66,11 @@ def open_interruptible(place: StorePlace) -> Iterator[Store]:
 
 @contextmanager
 def before_first_call() -> Iterator[None]:
-    """Inside, nobody was called yet: a database that goes away is as one that can't be opened. Raises
+    """Inside, nobody was called yet: a store that fails is as one that can't be opened. Raises
     ConfigurationError."""
     try:
         yield
-    except StoreUnreachable as error:
+    except StoreFailed as error:
         raise ConfigurationError(f"{error.message} Nobody was called.", hint=error.hint) from error
 
 
