@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import accepted_connections
 import in_process
 import postgresql_server
 import process_guard
@@ -27,6 +28,7 @@ from forked import Forked
 
 from voicecli import durations
 from voicecli.listener import recorder
+from voicecli.sandbox import delivery
 from voicecli.sandbox.account import environment
 from voicecli.sandbox.server import Sandbox
 from voicecli.store.location import StorePlace
@@ -79,12 +81,8 @@ class RunningSandbox:
         self._loop.close()
 
     async def _stop(self) -> None:
-        for _ in range(8):  # asyncio leaves open who has just connected: python/cpython#109564
-            await asyncio.sleep(0)
         await self.sandbox.stop()
-        for transport in [*getattr(self._loop, "_transports", {}).values()]:  # and who connects meanwhile
-            transport.abort()
-        await asyncio.sleep(0)
+        await accepted_connections.end_other_tasks()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -171,6 +169,7 @@ class RotatedDir(pytest.Dir):
 def pytest_configure() -> None:
     ready_stores.install()
     process_guard.install()
+    accepted_connections.install()
     if WORKER:
         gc.disable()  # hardly anything of what is collected is garbage
         sys.dont_write_bytecode = False
@@ -278,6 +277,13 @@ def own_sandbox() -> Iterator[RunningSandbox]:
     """A sandbox whose webhooks this test may change."""
     with RunningSandbox(time_scale=1000, seed=1) as running:
         yield running
+
+
+@pytest.fixture
+def patient_sandboxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandboxes do not give up an event that a busy listener takes only after a minute; else they try for two
+    minutes of theirs, at most a second of ours."""
+    monkeypatch.setattr(delivery, "RETRY_AFTER", (*delivery.RETRY_AFTER, *[1_000] * 60))
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 """The real ``voicecli listen`` in a process or a thread of its own, read through its JSON Lines."""
 
 import io
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -95,6 +97,7 @@ def variables(home: Path, env: Mapping[str, str], token: str | None) -> dict[str
     return {**os.environ, "VOICECLI_HOME": str(home), **own, **env}
 
 
+_ports = itertools.cycle(random.Random(os.getpid()).sample(range(20_000, 32_768), 12_768))
 _receivers: dict[int, Callable[[int], None]] = {}  # of signals, by thread
 _received_by_main_thread = interrupts.received_by
 
@@ -199,9 +202,11 @@ def set_webhook(sandbox: RunningSandbox, kind: str, url: str, authorization: str
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody gets unasked until it is used: it lies below those that systems choose."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port := next(_ports)))
+            return port
 
 
 def registering() -> list[str]:

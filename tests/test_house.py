@@ -19,6 +19,7 @@ PACKAGE = Path(voicecli.__file__).parent
 FLOORS = (
     (
         {"errors", "version"},
+        {"spreadsheets"},
         {
             "clock",
             "durations",
@@ -29,7 +30,6 @@ FLOORS = (
             "platforms",
             "plurals",
             "spelling",
-            "spreadsheets",
             "team_store",
             "threads",
             "urls",

@@ -21,6 +21,7 @@ import postgresql_server
 import pytest
 import shared_postgresql
 from conftest import DEADLINE, RunningSandbox
+from json_documents import DOCUMENTS
 from past import keep_a_call
 from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
@@ -30,7 +31,7 @@ from voicecli.calling.endings import ending_of
 from voicecli.calling.results import Result
 from voicecli.cli import app
 from voicecli.cli.exit_codes import ExitCode, result_code
-from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
+from voicecli.output.json_fields import FORMER_NAMES
 from voicecli.sandbox.numbers import NUMBERS
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.key_names import KeyNames

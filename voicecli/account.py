@@ -75,6 +75,13 @@ class AccountId(NamedTuple):
         port = "" if url.port in (None, _DEFAULT_PORTS.get(url.scheme)) else f":{url.port}"
         return cls(f"{url.scheme}://{host}{port}{url.path.rstrip('/')}", subaccount_id)
 
+    @property
+    def digest(self) -> str:
+        """For the name of a lock."""
+        import hashlib
+
+        return hashlib.blake2b("\n".join(self).encode(), digest_size=8).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

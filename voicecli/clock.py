@@ -11,12 +11,17 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def local_time(microseconds: int) -> str:
-    """A moment since 1970 for people, where they are: the time of day, and the day unless it is today."""
+def to_local(microseconds: int) -> "datetime":
+    """A moment since 1970 in this machine's time zone."""
     from datetime import UTC, datetime
 
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
-    today = moment.date() == datetime.now(UTC).astimezone().date()
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
+
+
+def local_time(microseconds: int) -> str:
+    """A moment since 1970 for people, where they are: the time of day, and the day unless it is today."""
+    moment = to_local(microseconds)
+    today = moment.date() == to_local(now()).date()
     return f"{moment:%H:%M:%S}" if today else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 

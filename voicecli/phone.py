@@ -23,7 +23,6 @@ FORM = "A number has international form, such as +33199001234."
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
 # With a +, wherever it stands; without, no part of a longer word such as a UUID.
 _IN_TEXT = re.compile(r"(\+)([1-9]\d{6,14})|(?<![\w+-])((?:00)?)([1-9]\d{6,14})(?![\w-])", re.ASCII)
-_GUARD = re.compile(r"""\A(?:="([^"]*)"|'(?=[+\d])(.*))\Z""", re.DOTALL)
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")  # what editors make of a hyphen
 
 
@@ -186,7 +185,13 @@ def is_international(text: str) -> bool:
 def _normalized(text: str) -> str:
     """As a plain keyboard would write it, without what keeps Excel from making an amount of it: ="+33…" and
     an apostrophe in front."""
-    text = _GUARD.sub(r"\1\2", text.strip())
+    text = text.strip()
+    if text.startswith('="'):
+        from voicecli.spreadsheets import formula_text
+
+        text = formula_text(text)
+    elif re.match(r"'[+\d]", text):
+        text = text[1:]
     shown = "".join(c for c in text.strip().translate(_DASHES) if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFKC", shown)
 

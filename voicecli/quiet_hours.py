@@ -96,6 +96,14 @@ def looks_like_hours(text: str) -> bool:
     return not written.isdigit() and re.fullmatch(_LIKE_HOURS, written) is not None
 
 
+def refuse_hours(message: str, *, hint: str = "", spans_only: bool = False) -> None:
+    """A message that is only hours was meant as those in which nobody is called. Raises InvalidInput; with
+    ``spans_only`` not for a time of day."""
+    is_time = spans_only and re.fullmatch(_LIKE_TIME, "".join(message.split()).lower())
+    if looks_like_hours(message) and not is_time:
+        raise InvalidInput("The message is nothing but hours.", hint=hint)
+
+
 def _time(hour: str, minute: str | None) -> time | None:
     """A time of day, where 24:00 is midnight; None where there is no such time."""
     hours, minutes = int(hour), int(minute or 0)

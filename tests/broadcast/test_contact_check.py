@@ -20,14 +20,17 @@ from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.sandbox.account import SOURCE
 from voicecli.store.attempts import Attempts
-from voicecli.store.broadcasts import RowState
+from voicecli.store.broadcasts import LeftOut, RowState
 from voicecli.store.event_recording import record_events
 from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import SqliteStore
+from voicecli.store.unsubscribed import add
 from voicecli.voice_api.messages import voice_message
 
 SHARED = 15
+LOST = "+33199005051"  # the connection breaks once the request is there
+REFUSED = "+33199001014"
 LIMITED = "+33199004291"  # the sandbox answers the first request with 429
 
 
@@ -114,6 +117,59 @@ def test_who_was_left_out_is_called_later(worlds: list[World]) -> None:
     assert (again.accepted, again.skipped, again.too_often) == (2, 0, 0)
     assert first.journal.is_finished
     assert first.calls == Counter([number(0), number(1)])
+
+
+def test_who_was_left_out_by_an_earlier_version_is_called_later(worlds: list[World]) -> None:
+    """It knows such rows by their reason, and the same machines may still have it."""
+    first, _ = worlds
+    first.plan([number(0), number(1)])
+    reason = "perhaps called on 2026-11-28 at 09:30; at most once in 24h"
+    with first.store.transaction() as transaction:
+        skip = "UPDATE broadcast_rows SET state = 'skipped', reason = ?, left_out = NULL WHERE line = ?"
+        transaction(skip, (reason, 1))
+        transaction(skip, (f"invalid: {reason}", 2))
+    assert [row.left_out for row in first.journal.rows()] == [LeftOut.AT_MOST, None]
+    assert not first.journal.is_finished
+    open_again(first)
+    assert first.run(once_a_day()).counts.accepted == 1
+    assert first.journal.is_finished
+
+
+@pytest.mark.parametrize("unsubscribed", [True, False], ids=["unsubscribed", "called too often"])
+def test_whoever_may_have_been_called_stays_unknown(worlds: list[World], unsubscribed: bool) -> None:
+    """Also where that one is to be called again, and may not be; a refused call certainly was none."""
+    first, _ = worlds
+    first.plan([LOST, REFUSED])
+    first.run()
+    assert first.states == {RowState.UNKNOWN: 1, RowState.REFUSED: 1}
+    for whom in (LOST, REFUSED):
+        if unsubscribed:
+            add(first.store, whom, since=0, session="s-1")
+        else:
+            call_from_elsewhere(first, whom)
+    open_again(first)
+    first.journal.plan_rows_again(RowState.UNKNOWN)
+    first.journal.plan_rows_again(RowState.REFUSED)
+    counts = first.run(once_a_day()).counts
+    assert (counts.unknown, counts.skipped) == (1, 1)
+    kind = LeftOut.UNSUBSCRIBED if unsubscribed else LeftOut.AT_MOST
+    assert [row.left_out for row in first.journal.rows()] == [kind, kind]
+    open_again(first)  # nobody calls it again by resuming the broadcast
+    assert first.row(1).state is RowState.UNKNOWN
+
+
+def test_whoever_may_have_been_called_stays_unknown_where_8x8_refuses_another_call(
+    worlds: list[World],
+) -> None:
+    first, _ = worlds
+    first.plan([LOST])
+    first.run()
+    open_again(first)
+    first.journal.plan_rows_again(RowState.UNKNOWN)
+    first.run(request=lambda row, _: voice_message(REFUSED, "Hello", source=SOURCE))
+    row = first.row(1)
+    assert (row.state, row.attempts) == (RowState.UNKNOWN, 1)
+    assert "-1014" in (row.reason or "")
 
 
 def test_a_row_s_own_attempts_that_reached_nobody_do_not_count(worlds: list[World]) -> None:

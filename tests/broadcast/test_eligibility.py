@@ -6,6 +6,7 @@ import pytest
 
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.quiet_hours import Hours
+from voicecli.store.broadcasts import LeftOut
 
 PARIS = ("Europe/Paris",)
 
@@ -20,7 +21,7 @@ def test_without_hours_everybody_may_be_called_at_any_time() -> None:
 def test_who_is_on_the_list_is_left_out() -> None:
     some = Eligibility(Hours(None, weekdays=False), {"+33199001234"}, call_unsubscribed=True)
     assert some.hours.is_open(PARIS)
-    assert some.reason_to_skip(["+33199005678", "+33199001234"]) == "it is on the do-not-call list"
+    assert some.reason_to_skip(["+33199005678", "+33199001234"]) == LeftOut.DO_NOT_CALL
     assert some.reason_to_skip(["+33199005678"]) is None
 
 

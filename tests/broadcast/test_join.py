@@ -194,7 +194,6 @@ def test_a_server_that_stands_still_keeps_no_answer_from_being_taken(
     world: TeamWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hang_guard, "LOOK_EVERY", 0.05)
-    monkeypatch.setattr(hang_guard, "PATIENCE", 0.2)
     plan(world, 40)
     stopped = False
 
@@ -203,6 +202,7 @@ def test_a_server_that_stands_still_keeps_no_answer_from_being_taken(
         if row.state is RowState.ACCEPTED and not stopped:
             stopped = True
             [[backend]] = world.store.rows("SELECT pg_backend_pid()")
+            monkeypatch.setattr(hang_guard, "PATIENCE", 0.2)
             os.kill(backend, signal.SIGSTOP)
             threading.Timer(1.0, os.kill, (backend, signal.SIGCONT)).start()
 

@@ -13,7 +13,7 @@ from conftest import Finished, RunningSandbox, wait_until, wait_until_none
 from running_listener import listening, public_access, registering
 from soak import share_of
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("patient_sandboxes")]
 
 LONGEST = 0.8  # seconds until the first calls have left, on most machines
 MOST = 60  # requests between two kills

@@ -14,7 +14,7 @@ from past import event, keep
 from voicecli.broadcast.report import Bar, Figures, describe_standing, placed_calls
 from voicecli.output import report_page
 from voicecli.sessions.key_names import KeyNames
-from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.broadcasts import BroadcastRow, LeftOut, RowState
 
 ROW = BroadcastRow(1, "+33199001234", RowState.ACCEPTED, 1)
 KEYS = KeyNames.parse("1=confirmed,2=reschedule,9=stop", "confirmed")
@@ -25,11 +25,10 @@ def test_errors_are_counted_by_kind_and_name_nobody() -> None:
     """With --no-people and --mask-numbers, too."""
     figures = Figures(None)
     for line in range(3):
-        for state, reason in (
-            (RowState.REFUSED, f"'+3319900123{line}' is on a blocked range (-1017)."),
-            (RowState.ACCEPTED, f"called on 2026-11-28 at 19:3{line}; at most once in 24h"),
-        ):
-            figures.add(ROW._replace(line=line, state=state, reason=reason))
+        blocked = f"'+3319900123{line}' is on a blocked range (-1017)."
+        called = f"called on 2026-11-28 at 19:3{line}; at most once in 24h"
+        figures.add(ROW._replace(line=line, state=RowState.REFUSED, reason=blocked))
+        figures.add(ROW._replace(line=line, reason=called, left_out=LeftOut.AT_MOST))
     figures.add_errors([f"No route to 3319900123{line}" for line in range(3)])
     assert {bar.words: bar.number for bar in figures.errors} == {
         "'…' is on a blocked range (-1017).": 3,

@@ -13,10 +13,10 @@ from broadcast_machine import PREFIXES, Machine, kill
 from conftest import RunningSandbox, wait_until
 from running_listener import listening, registering
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("patient_sandboxes")]
 
 NO_ANSWER, BUSY, CUT, CUT_YET_PLACED = "0480", "0486", "5050", "5051"
-RETRY = ("--retry", "no-answer,busy", "--attempts", "3", "--every", "1s", "--timeout", "3s")
+RETRY = ("--retry", "no-answer,busy", "--attempts", "3", "--every", "1s", "--timeout", "10s")
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def test_killed_while_it_calls_again_nobody_is_called_too_often(tmp_path: Path, 
     others = [f"{PREFIXES[0]}{number}" for number in range(1_100, 1_250)]
     with listened(tmp_path) as machine:
         machine.write_list([*unreached, *others])
-        command = machine.sending(*RETRY, "--timeout", "1s", "--concurrency", "4")
+        command = machine.sending(*RETRY, "--timeout", "5s", "--concurrency", "4")
         for _ in range(kills):
             with machine.started(*command) as process:
                 moment = machine.arrivals + dice.randint(1, 8)

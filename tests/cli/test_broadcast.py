@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import RunningSandbox, wait_until
+from json_documents import DOCUMENTS
 from lists import (
     ANN,
     BOB,
@@ -32,7 +33,7 @@ from raw_server import answering, document, http, server
 from running_listener import public_access
 from test_terminal import Terminal
 
-from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
+from voicecli.output.json_fields import FORMER_NAMES
 
 YES = ("--yes",)
 

@@ -148,3 +148,15 @@ def test_a_voice_that_the_account_lacks_is_refused_before_the_first_call(broadca
     write("list.csv", f"phone,name,voice\n{ANN},Ann,en-GB-Emma\n{BOB},Bob,\n")
     assert broadcast(path, MESSAGE, *YES).code == 0
     assert sorted(broadcast.called) == [ANN, BOB]
+
+
+def test_the_voices_of_a_callflow_are_looked_up_too(broadcast: Broadcast) -> None:
+    say = {"action": "say", "params": {"text": "Hello {name}", "voiceProfile": "{voice}"}}
+    ask = {"action": "sayAndCapture", "params": {"promptMessage": "1?", "voiceProfile": "en-GB-Emma"}}
+    write("flow.json", json.dumps([say, ask, {"action": "hangup"}]))
+    path = write("list.csv", f"phone,name,voice\n{ANN},Ann,en-GB-Emma\n{BOB},Bob,fr-FR-Celin\n")
+    done = broadcast(path, "--callflow", "flow.json", "--dry-run")
+    assert (done.code, broadcast.called) == (2, [])
+    assert "8x8 has no voice 'fr-FR-Celin'" in done.err
+    write("list.csv", f"phone,name,voice\n{ANN},Ann,en-GB-Emma\n")
+    assert broadcast(path, "--callflow", "flow.json", "--dry-run").code == 0

@@ -89,6 +89,16 @@ def test_a_callflow_without_a_call_gets_one(call: Program, sandbox: RunningSandb
     assert sandbox.requested("own-3")[0]["callflow"] == [made, *flow]
 
 
+def test_an_odd_voice_is_warned_of_in_a_callflow_too(call: Program) -> None:
+    flow = [
+        {"action": "say", "params": {"text": text, "voiceProfile": voice}}
+        for text, voice in (("hi", "en_GB-Emma"), ("ho", "en-GB-Emma"), ("again", "en_GB-Emma"))
+    ]
+    done = call(NUMBER, "--callflow", "-", "--dry-run", stdin=json.dumps(flow))
+    assert (done.code, done.err.count("looks like no voice of 8x8's")) == (0, 1)
+    assert done.err == call(NUMBER, "hi", "--voice", "en_GB-Emma", "--dry-run").err
+
+
 def test_a_dry_run_shows_the_very_request_and_sends_nothing(call: Program, sandbox: RunningSandbox) -> None:
     done = call(NUMBER, "hi", "--dry-run", "--json", "--message-id", "dry", "--valid-for", "10m")
     request = done.json

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from conftest import Program, RunningSandbox
-from lists import ANN, BOB, MESSAGE, Broadcast, people, write
+from lists import ANN, BOB, CAT, MESSAGE, Broadcast, people, write
 
 from voicecli.broadcast.options import BroadcastOptions
 from voicecli.cli.broadcast.former_hours import WARNING, with_present_name
 from voicecli.quiet_hours import _RANGE, looks_like_hours
 
+DAN = "+33199001237"
 HOURS = ["21:00-08:00", "21-8", " 21 - 8 ", "21:30 – 7", "22-24"]
 WRONG_HOURS = [
     "9pm-8am",
@@ -102,6 +103,19 @@ def test_a_message_that_is_only_hours_is_refused(broadcast: Broadcast, hours: st
         done = broadcast(*way, "--yes", stdin=hours)
         assert (done.code, done.out, "nothing but hours" in done.err) == (2, "", True), done
     assert broadcast.called == []
+
+
+def test_a_row_that_says_nothing_but_hours_is_a_bad_row(broadcast: Broadcast) -> None:
+    """By the column message, or by a placeholder. Without a colon it may be a code; a time is no span."""
+    rows = {ANN: HOURS[0], BOB: "21-08", CAT: HOURS[3], DAN: "21:00"}
+    write("texts", "phone,message\n" + "".join(f"{number},{text}\n" for number, text in rows.items()))
+    for way in (("texts",), ("texts", "{message}")):
+        done = broadcast(*way, "--yes")
+        assert (done.code, broadcast.called) == (2, []), done
+        shown = [line.split(maxsplit=1) for line in done.err.splitlines()[1:3]]
+        assert shown == [[line, "The message is nothing but hours."] for line in ("2", "4")]
+    broadcast("texts", "--yes", "--skip-invalid")
+    assert broadcast.heard == {BOB: "21-08", DAN: "21:00"}
 
 
 def test_a_call_says_no_hours_either_but_a_code_that_looks_like_some(

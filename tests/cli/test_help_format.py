@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Program
+from json_documents import DOCUMENTS
 
 from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.cli.help_format import HelpGroup
-from voicecli.output.json_fields import DOCUMENTS
 
 LAST = ("General", "Network", "Public access")
 
@@ -55,6 +55,14 @@ def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
         text, _, _ = help_at(width, *command.split()).partition("Examples:\n")
         assert text.startswith(f"Usage: voicecli {command} ")
         assert max(map(len, text.splitlines())) <= min(width, 100), text
+
+
+@pytest.mark.parametrize("command", ["resume", "join"])
+def test_what_stays_as_a_broadcast_was_begun_has_no_default(command: str) -> None:
+    text = help_at(100, "broadcast", command)
+    assert {"--concurrency", "--timeout"} <= {*text.split()}
+    assert not re.search("Default: (32|5m|VOICECLI_AT_MOST)", text)
+    assert {"32.", "5m.", "VOICECLI_AT_MOST."} <= {*help_at(100, "broadcast", "send").split()}
 
 
 def test_examples_stay_as_they_are_written_and_fit() -> None:

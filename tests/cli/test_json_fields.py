@@ -9,6 +9,7 @@ import httpx
 import pytest
 import shared_postgresql
 from conftest import NUMBER, Program, RunningSandbox, wait_until
+from json_documents import DOCUMENTS
 from past import SESSION, keep_a_call
 from running_listener import TOKEN, listening
 
@@ -17,7 +18,7 @@ from voicecli.cli.exit_codes import exit_code
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.listener.webhook_troubles import WebhookNews
 from voicecli.output.event_rows import CallRow
-from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES, with_former_names
+from voicecli.output.json_fields import FORMER_NAMES, with_former_names
 from voicecli.sessions.session import Session
 from voicecli.store.location import StorePlace
 

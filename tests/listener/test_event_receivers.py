@@ -14,8 +14,9 @@ from raw_server import answering, http, server
 from receiver_world import receiving
 from registered_world import no_questions
 
+from voicecli.account import AccountId
 from voicecli.listener import start_lock
-from voicecli.listener.event_receivers import ReceiverKind, find_receiver, look_up_receiver
+from voicecli.listener.event_receivers import ReceiverKind, find_receiver, look_up_vca_receiver
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
@@ -69,7 +70,8 @@ def test_who_gets_them_by_what_answers_there(
     kind: ReceiverKind,
 ) -> None:
     with there() as url:
-        receiver = find_receiver(StorePlace(tmp_path), {one.type: one for one in webhooks(url)}, "VCA")
+        there_now = {one.type: one for one in webhooks(url)}
+        receiver = find_receiver(StorePlace(tmp_path), there_now, "VCA", account=AccountId("", ""))
     assert receiver.kind is kind
     assert receiver.is_nobody is (kind is not APPLICATION)
     assert (receiver.url or "") in receiver.words
@@ -78,7 +80,7 @@ def test_who_gets_them_by_what_answers_there(
 async def test_a_listener_counts_where_it_has_this_store(tmp_path: Path) -> None:
     async with receiving(tmp_path / "ours") as world:
         set_there = {one.type: one for one in vca(world.service.url)}
-        find = partial(asyncio.to_thread, find_receiver)
+        find = partial(asyncio.to_thread, find_receiver, account=AccountId("", ""))
         ours = await find(StorePlace(tmp_path / "ours"), set_there, "VCA")
         theirs = await find(StorePlace(tmp_path / "theirs"), set_there, "VCA")
     assert (ours.kind, ours.is_here) == (ReceiverKind.HERE, True)
@@ -91,7 +93,7 @@ def test_that_webhooks_can_not_be_listed_is_an_answer(tmp_path: Path) -> None:
         RunningSandbox(time_scale=1000) as sandbox,
         Client(api_key="a-wrong-key", subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client,
     ):
-        receiver = look_up_receiver(client, StorePlace(tmp_path))
+        receiver = look_up_vca_receiver(client, StorePlace(tmp_path))
     assert (receiver.kind, receiver.is_nobody, receiver.is_here) == (ReceiverKind.UNKNOWN, False, False)
     assert "API key" in receiver.words + receiver.advice
 
@@ -111,11 +113,11 @@ async def test_a_listener_that_just_starts_is_waited_for(
         Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client,
     ):
         async with receiving(tmp_path) as world:
-            assert look_up_receiver(client, place).is_nobody
+            assert look_up_vca_receiver(client, place).is_nobody
             starting = Lock.take(start_lock._path(tmp_path))
             assert starting is not None
             monkeypatch.setattr(Lock, "acquire_within", register)
-            receiver = await asyncio.to_thread(look_up_receiver, client, place)
+            receiver = await asyncio.to_thread(look_up_vca_receiver, client, place)
     assert receiver.is_here
 
 

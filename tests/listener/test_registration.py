@@ -41,10 +41,11 @@ class World:
     @contextmanager
     def refused(self, registration: Registration) -> Iterator[None]:
         """Meanwhile 8x8 refuses whatever it asks for."""
-        client, wrong = registration._client, "a-wrong-key"
-        with Client(api_key=wrong, subaccount_id=SUBACCOUNT, base_url=self.url) as registration._client:
+        replaced = registration._replaced
+        with Client(api_key="a-wrong-key", subaccount_id=SUBACCOUNT, base_url=self.url) as wrong:
+            registration._client = replaced._client = wrong
             yield
-        registration._client = client
+        registration._client = replaced._client = self.client
 
     def put(self, kind: str, url: str, **options: Any) -> None:
         """Somebody else sets a webhook, whatever is set."""

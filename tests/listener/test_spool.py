@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from away import away, database_of, kept
 from conftest import DEADLINE, wait_until
+from json_documents import DOCUMENTS
 from receiver_world import TOKEN, World, receiving, vca, vss
 from shared_postgresql import SharedServer
 
@@ -18,7 +19,6 @@ from voicecli.listener.event_keeper import SpoolState
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.spooling import SpoolingKeeper
 from voicecli.listener.vca_repliers import constant_reply
-from voicecli.output.json_fields import DOCUMENTS
 from voicecli.store.event_recording import KeptEvent
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store

@@ -18,6 +18,10 @@ KEYS = "1=confirmed,2=reschedule,9=stop"
         ("1=yes,2=yes,3=no", "yes", "12"),
         ("*=yes,#=no", "no", "#"),
         ("9=stop", None, ""),
+        ("1=ใช่,2=ไม่", "ใช่", "1"),  # Thai and Hindi put marks on letters
+        ("1=हाँ,2=नहीं", "नहीं", "2"),
+        ("1=Yes,2=yes,3=no", "YES", "12"),
+        ("１＝ja，２＝nein", "nein", "2"),  # in full width
     ],
 )
 def test_all_names_but_stop_are_accepted_unless_some_are_named(
@@ -43,7 +47,11 @@ def test_all_names_but_stop_are_accepted_unless_some_are_named(
         ("1=a,1=b", None, "names the key 1 twice: a and b", "Several keys may have one name"),
         (KEYS, "rescheduled", "not 'rescheduled'", "confirmed, reschedule, stop"),
         (KEYS, "", "not ''", "confirmed, reschedule, stop"),
-        (KEYS, "confirmed,stop", "can't take stop", ""),
+        (KEYS, "confirmed,STOP", "can't take stop", ""),
+        ("1=yes;2=no", None, "not '1=yes;2=no'", "Commas part them: 1=yes,2=no."),
+        ("1=yes 9=stop", None, "not '1=yes 9=stop'", "Commas part them: 1=yes,9=stop."),
+        ("9=Stopp", None, "is named stop, not 'Stopp'", "9=stop"),
+        ("1=yes,9=unsubscribe", None, "is named stop, not 'unsubscribe'", "9=stop"),
     ],
 )
 def test_what_is_wrong_is_told_with_what_may_be_meant(
@@ -53,6 +61,12 @@ def test_what_is_wrong_is_told_with_what_may_be_meant(
         KeyNames.parse(text, accept)
     assert words in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_names_are_the_same_however_they_are_written() -> None:
+    """Else one of two names that look alike would have its own count, and people who pressed stop none."""
+    keys = KeyNames.parse("1=Confirmed,2=Later,3=later,4=cafe\u0301,9=ＳＴＯＰ")
+    assert [*keys.names.values()] == ["confirmed", "Later", "Later", "caf\u00e9", "stop"]
 
 
 @pytest.mark.parametrize("accept", [None, "reschedule"])

@@ -194,7 +194,7 @@ def test_what_was_pressed(
         ([("VCA", "9"), ("VCA", "1")], "9", "stop", False, True),
         ([("VCA", "1"), ("VCA", "9")], "1", "confirmed", True, True),
         ([("VCA", "9#")], "9", "stop", False, True),
-        ([("VCA", "99")], "99", "stop", False, True),
+        ([("VCA", "99")], "9", "stop", False, True),
         ([("VCA", "91")], "91", None, False, False),
         ([("VCS", "9")], "9", "stop", False, True),
         ([("VCS", "9"), ("VCA", "#")], "9", "stop", False, True),

@@ -81,8 +81,6 @@ def test_when_somebody_may_be_called_again(tmp_path: Path) -> None:
         assert abs(last.until - (now + 4 * HOUR)) < HOUR / 60
         with pytest.raises(CalledTooOften, match="at most 2 times in 24h is allowed"):
             contacts.refuse_too_often(store, [NUMBER], TWICE)
-        assert contacts.is_left_out(last.reason(TWICE))
-        assert not contacts.is_left_out("it has unsubscribed")
 
 
 def test_many_are_looked_up_in_steps(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_who_can_t_reach_it_learns_that_and_soon(tmp_path: Path) -> None:
     error = error_of(StorePlace(tmp_path, "postgresql://me@127.0.0.1:1/x", KEY))
     assert is_store_unreachable(error)
     assert error.message.startswith("The PostgreSQL database x at 127.0.0.1 can't be read: connection")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 # -- connections that break ---------------------------------------------------------------------------
@@ -306,9 +306,10 @@ def test_a_statement_that_failed_can_not_be_passed_over(store: PostgresqlStore) 
 def test_who_stands_still_in_a_transaction_holds_nobody_up_for_long(
     store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "IDLE_TIMEOUT", 0.05)
-    with pytest.raises(StoreUnreachable):
-        stand_still(store)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(postgresql, "IDLE_TIMEOUT", 0.05)
+        with pytest.raises(StoreUnreachable):
+            stand_still(store)
     assert record_events(store, [event(102)])
 
 
@@ -372,7 +373,8 @@ def test_who_waited_for_others_sees_what_they_have_written(place: StorePlace, st
         waiting.start()
         blocked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         wait_until(lambda: store.read_number(blocked))
-        [number] = store.take_event_numbers(transaction, 1)
+        next_number = "UPDATE counters SET value = value + 1 WHERE name = 'events' RETURNING value"
+        [[number]] = transaction(next_number).rows
         insert = "INSERT INTO events (id, received, type, session, key, body) VALUES (?, ?, ?, ?, ?, ?)"
         transaction(insert, (number, 1, "VSS", "s", b"", b""))
     waiting.join()

@@ -7,6 +7,8 @@ from contextlib import suppress
 from itertools import cycle
 from typing import Self
 
+import accepted_connections
+
 MOST = 1 << 16  # bytes that are read at once
 
 
@@ -17,7 +19,7 @@ class Balancer:
         self._ports, self._next = ports, cycle(ports)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._tasks: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -38,17 +40,12 @@ class Balancer:
 
     async def _stop(self) -> None:
         self._server.close()
-        for _ in range(8):  # asyncio leaves open who has just connected: python/cpython#109564
-            await asyncio.sleep(0)
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        for to_client in self._tasks:
-            to_client.transport.abort()
-        await asyncio.sleep(0)
+        await accepted_connections.end_other_tasks()
 
     def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        self._tasks[to_client] = asyncio.create_task(self._serve(client, to_client))
+        task = asyncio.create_task(self._serve(client, to_client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         for _ in self._ports:
@@ -60,7 +57,6 @@ class Balancer:
                     to_listener.transport.abort()
                 break
         to_client.transport.abort()
-        del self._tasks[to_client]
 
 
 async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

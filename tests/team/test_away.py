@@ -97,12 +97,12 @@ def test_a_call_does_not_wait_for_a_server_that_stands_still(
 ) -> None:
     """As one does whose machine is paused: connections stay, and nothing is answered."""
     monkeypatch.setattr(hang_guard, "LOOK_EVERY", 0.02)
-    monkeypatch.setattr(hang_guard, "PATIENCE", 0.1)
     machine, request = machines("a"), Client.send
     standing = ExitStack()
 
     def stop_and_send(*arguments: Any, **options: Any) -> Any:
         standing.enter_context(machine.standing_still())
+        monkeypatch.setattr(hang_guard, "PATIENCE", 0.1)
         return request(*arguments, **options)
 
     monkeypatch.setattr(Client, "send", stop_and_send)
@@ -120,10 +120,10 @@ def test_what_waits_for_outcomes_reads_under_a_guard(
 ) -> None:
     """Else it would wait for such a server before it calls."""
     monkeypatch.setattr(hang_guard, "LOOK_EVERY", 0.02)
-    monkeypatch.setattr(hang_guard, "PATIENCE", 0.1)
     machine = machines("a")
 
     async def stop_and_read(_placer: object, follower: Follower, *_: object) -> None:
+        monkeypatch.setattr(hang_guard, "PATIENCE", 0.1)
         with machine.standing_still():
             last_event_number(follower.store)
 

@@ -116,13 +116,14 @@ def test_who_waits_for_a_database_that_stands_still_goes_on(
     machines: Callable[[str], Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a server does that is stopped: connections stay, and nothing is answered."""
-    monkeypatch.setattr(following, "READ_LIMIT", 0.2)
     machine = machines("a")
     with open_store(machine.place) as store, Follower(store) as follower:
         number = receive(machine.place)
         with machine.standing_still():
-            with pytest.raises(StoreUnreachable):
-                follower.read_now(partial(events_after, store, 0))
+            with monkeypatch.context() as impatient:
+                impatient.setattr(following, "READ_LIMIT", 0.2)
+                with pytest.raises(StoreUnreachable):
+                    follower.read_now(partial(events_after, store, 0))
             assert not follower.is_back()
         wait_until(follower.is_back)
         assert [one.id for one in follower.read_now(partial(events_after, store, 0))] == [number]
@@ -132,7 +133,7 @@ def test_who_waits_for_a_database_that_stands_still_goes_on(
 async def test_an_event_loop_goes_on_while_a_database_stands_still(
     machines: Callable[[str], Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "READ_LIMIT", 0.2)
+    monkeypatch.setattr(following, "READ_LIMIT", 1.0)
     machine = machines("a")
     with open_store(machine.place) as store, Follower(store) as follower:
         turns = 0

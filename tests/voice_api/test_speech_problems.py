@@ -32,6 +32,10 @@ def test_the_warning_is_as_the_manual_says(row: str) -> None:
         ("🎉🎉", ["emoji party popper (U+1F389)"]),
         ("mail a.b@example.com or www.example.com/a?b=1&c", ["a web or e-mail address"]),
         ("example.com", ["a web or e-mail address"]),
+        ("bit.ly/3xYz", ["a web or e-mail address"]),
+        ("clinic.example.co.uk, praxis.de. shop.sg", ["a web or e-mail address"]),
+        ("Then wait.Do come.In at 9.To go: e.g. u.s. z.b. a.m. 2.de", []),
+        ("Line one\\nline two", ["the character \\"]),  # quotes of a shell keep it
         ("# Title\n* one\n`x` [a](b) _c_", ["Markdown"]),
         ("a &lt; b <br/> <!-- x", ["HTML"]),
         ("Q&A <", ["the character &", "the character <"]),

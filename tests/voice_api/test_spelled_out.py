@@ -61,10 +61,24 @@ def test_what_is_no_code_stays_as_the_manual_says(texts: str, _why: str) -> None
         ("**1234**", "**1, 2, 3, 4;**"),
         ("AB12.CD34 AB12:CD34 x@1234 1.5-2000", "AB12.CD34 AB12:CD34 x@1234 1.5-2000"),
         ("A, B, 1, 2; 3 4", "A, B, 1, 2; 3 4"),  # spelled out already
+        ("123\u2011456 AB\u201012 １２－３４", "1, 2, 3, 4, 5, 6; A, B, 1, 2; １, ２, ３, ４;"),  # hyphens
+        ("＋33199001234", "＋33199001234"),
+        ("1234 Fr. Meier", "1, 2, 3, 4; Fr. Meier"),  # German: Mrs
     ],
 )
 def test_a_code_is_told_from_what_stands_beside_it(text: str, said: str) -> None:
     assert spell_codes(text) == said
+
+
+@pytest.mark.parametrize(
+    "amount",
+    "Fr. 1250|SFr 1250|1250 Fr.|RM 1250|RM50|Rp5000|kr 1250|₱1250|₪ 1250|P1,250|R12,500.00|1000 miles".split(
+        "|"
+    ),
+)
+def test_an_amount_is_no_code(amount: str) -> None:
+    for text in (amount, f"It is {amount}, thanks", f"{amount} pro Monat"):
+        assert spell_codes(text) == text
 
 
 def test_a_letter_keeps_its_accent() -> None:

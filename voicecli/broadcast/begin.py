@@ -21,7 +21,7 @@ from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import CalledTooOften, InvalidInput, PlacedBefore, quote
 from voicecli.plurals import counted
 from voicecli.store import broadcasts, contacts
-from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.broadcasts import BroadcastRow, LeftOut, RowState
 from voicecli.store.engine import Store
 from voicecli.store.journals import create_journal
 from voicecli.store.opening import before_first_call
@@ -89,7 +89,7 @@ class Prepared:
     @property
     def too_often(self) -> int:
         """How many people are left out for now since they were called so often: --at-most."""
-        return sum(contacts.is_left_out(reason) for _, reason in self.validated.skipped.values())
+        return sum(row.left_out is LeftOut.AT_MOST for row in self.validated.skipped.values())
 
     @property
     def duration(self) -> float:
@@ -104,10 +104,9 @@ class Prepared:
         """The first row that is called."""
         return next(self._planned_rows(), None)
 
-    def reasons_to_skip(self) -> Counter[str]:
+    def left_out(self) -> Counter[LeftOut]:
         """How many people are not called for each reason, invalid rows apart."""
-        reasons = [reason for number, reason in self.validated.skipped.values() if number]
-        return Counter(contacts.LEFT_OUT_IN_SUM if contacts.is_left_out(one) else one for one in reasons)
+        return Counter(filter(None, (row.left_out for row in self.validated.skipped.values())))
 
     def closed_zones(self) -> list[ClosedZones]:
         """Where people can't be called when it begins, by the hours there; where most of them are first."""

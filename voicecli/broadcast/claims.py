@@ -14,7 +14,7 @@ from voicecli.broadcast.report_updates import ReportUpdates
 from voicecli.clock import now
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.store.broadcast_journal import Journal
-from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.broadcasts import BroadcastRow, LeftOut, RowState
 from voicecli.voice_api.callflow import destinations
 
 MAX_NOT_CALLED = 1_000  # rows that are looked at in one round and not called
@@ -107,7 +107,7 @@ class Claims:
         if self._is_skipped(row, [row.destination]):
             return True
         if reason := self._contacts.reason_to_skip(row, but=self._writes.not_placed):
-            self._skip(row, reason)
+            self._skip(row, reason, LeftOut.AT_MOST)
             return True
         if (zones := self._eligibility.hours.quiet_zones(row.destination)) is not None:
             self._queue.hold(row, zones)
@@ -120,16 +120,16 @@ class Claims:
     def _is_skipped(self, row: BroadcastRow, numbers: list[str]) -> bool:
         """Whether one of the numbers (E.164) that its call would call is not to be called; the reason is
         written into the row."""
-        reason = self._eligibility.reason_to_skip(numbers)
-        if reason is None:
+        kind = self._eligibility.reason_to_skip(numbers)
+        if kind is None:
             return False
-        self._skip(row, reason)
+        self._skip(row, kind.words, kind)
         return True
 
-    def _skip(self, row: BroadcastRow, reason: str) -> None:
-        called = row.session is not None  # before, and that stays true
-        state = RowState.ACCEPTED if called else RowState.SKIPPED
-        self._writes.update(row, row._replace(state=state, reason=reason))
+    def _skip(self, row: BroadcastRow, reason: str, left_out: LeftOut) -> None:
+        """What is known of an earlier attempt stays true."""
+        state = self._journal.state_of_last_attempt(row) or RowState.SKIPPED
+        self._writes.update(row, row._replace(state=state, reason=reason, left_out=left_out))
 
     def _make_request(self, row: BroadcastRow) -> InFlight | None:
         """Make the row ``sending``, and its request; None where it is not called."""

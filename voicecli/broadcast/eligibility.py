@@ -8,10 +8,8 @@ from collections.abc import Collection, Iterable
 from voicecli.broadcast.callee_hours import CalleeHours
 from voicecli.quiet_hours import Hours
 from voicecli.store import unsubscribed
+from voicecli.store.broadcasts import LeftOut
 from voicecli.store.engine import Store
-
-SKIPPED_BY_LIST = "it is on the do-not-call list"
-SKIPPED_UNSUBSCRIBED = "it has unsubscribed"
 
 
 class Eligibility:
@@ -32,11 +30,11 @@ class Eligibility:
             self._unsubscribed = unsubscribed.numbers(store)
         self.is_outdated = False
 
-    def reason_to_skip(self, numbers: Iterable[str]) -> str | None:
+    def reason_to_skip(self, numbers: Iterable[str]) -> LeftOut | None:
         """Why a call that would call these numbers (E.164) is not made, if so."""
         for number in numbers:
             if number in self._do_not_call:
-                return SKIPPED_BY_LIST
+                return LeftOut.DO_NOT_CALL
             if number in self._unsubscribed:
-                return SKIPPED_UNSUBSCRIBED
+                return LeftOut.UNSUBSCRIBED
         return None

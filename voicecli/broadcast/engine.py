@@ -346,10 +346,9 @@ class Engine:
 
     def _refuse(self, flight: InFlight, error: Refused | InvalidInput) -> None:
         """An attempt before this one stays what it was."""
-        called = flight.before.session is not None
-        row = flight.before if called else flight.row
-        state = RowState.ACCEPTED if called else RowState.REFUSED
-        self._writes.update(flight.row, row._replace(state=state, reason=error.message))
+        before = self._journal.state_of_last_attempt(flight.before)
+        row = flight.row if before is None else flight.before
+        self._writes.update(flight.row, row._replace(state=before or RowState.REFUSED, reason=error.message))
 
     def _pause_unreachable(self, error: Unreachable) -> None:
         """Requests that fail together count as one."""

@@ -53,8 +53,9 @@ class Report(NamedTuple):
             seconds=self.seconds,
             reason=None,
             bridge=self.bridge,
+            left_out=None,
         )
-        news = known != row._replace(state=RowState.ACCEPTED, reason=None)
+        news = known != row._replace(state=RowState.ACCEPTED, reason=None, left_out=None)
         return known if news or row.state is not RowState.RETRY else row
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from voicecli import interrupts, phone
 from voicecli.account import DEFAULT_VOICE
-from voicecli.broadcast.amounts import for_voice
+from voicecli.broadcast.amounts import date_mark, for_voice
 from voicecli.broadcast.cells import COLUMNS, apply_cells, option_of_column
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients, Record
@@ -15,8 +15,9 @@ from voicecli.broadcast.lists.sheet_cells import CellKind
 from voicecli.broadcast.template import CallflowTemplate, Template, placeholder
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
+from voicecli.quiet_hours import refuse_hours
 from voicecli.store.broadcasts import BroadcastRow
-from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
+from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts, voices
 from voicecli.voice_api.callflow_rules import split_at_question
 from voicecli.voice_api.spelled_out import spell_out
 
@@ -116,10 +117,13 @@ class Plan:
         said."""
         script, text = self._script_and_text(record)
         if self._render_callflow is not None:
-            texts = spoken_texts(self._callflow_request(script, record, ANYBODY, "check").callflow)
-            return sum(map(script.seconds, texts))
+            actions = self._callflow_request(script, record, ANYBODY, "check").callflow
+            self.voices.update(voices(actions))
+            return sum(map(script.seconds, spoken_texts(actions)))
         if text is None:
             return 0.0
+        if ":" in text:  # without one it may be a code
+            refuse_hours(text, spans_only=True)
         if script.thanks is not None:
             _check_thanks(script)
         return script.seconds(script.check_text(text))
@@ -217,12 +221,15 @@ def number_of(
 
 
 def _spoken_values(record: Record, script: Script) -> Sequence[str]:
-    """With amounts as the voice reads them."""
-    amounts = {index for index, cell in record.cells.items() if cell.kind is CellKind.NUMBER}
-    voice = script.voice or DEFAULT_VOICE
-    return [
-        for_voice(value, voice) if index in amounts else value for index, value in enumerate(record.values)
-    ]
+    """With amounts and dates as the voice reads them."""
+    voice, values = script.voice or DEFAULT_VOICE, [*record.values]
+    for index, cell in record.cells.items():
+        match cell.kind:
+            case CellKind.NUMBER:
+                values[index] = for_voice(values[index], voice)
+            case CellKind.LOCAL_DATE:
+                values[index] = values[index].replace("/", date_mark(voice))
+    return values
 
 
 def _check_thanks(script: Script) -> None:

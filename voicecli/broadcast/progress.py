@@ -5,9 +5,8 @@ from collections import Counter, deque
 
 from voicecli.sessions.counts import Counts
 from voicecli.sessions.key_names import KeyNames, result_of
-from voicecli.store import contacts
 from voicecli.store.broadcast_rows import RowCount, count_rows
-from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
+from voicecli.store.broadcasts import Broadcast, BroadcastRow, LeftOut, RowState
 from voicecli.store.engine import Store
 
 RATE_OVER = 5.0  # seconds that the rate is measured over
@@ -52,11 +51,11 @@ class Progress:
         """Add so many rows like this one."""
         counts = self.counts
         counts.total += rows
-        is_left_out = contacts.is_left_out(row.reason)
+        is_too_often = row.left_out is LeftOut.AT_MOST
         match row.state:
             case RowState.SKIPPED:
                 counts.skipped += rows
-                counts.too_often += rows * is_left_out
+                counts.too_often += rows * is_too_often
                 return  # why is no error
             case RowState.SENDING:
                 counts.in_flight += rows
@@ -71,8 +70,8 @@ class Progress:
                 counts.refused += rows
             case RowState.UNKNOWN:
                 counts.unknown += rows
-        if row.reason is not None:
-            counts.error(contacts.LEFT_OUT_IN_SUM if is_left_out else row.reason, rows)
+        if (why := LeftOut.AT_MOST.words if is_too_often else row.reason) is not None:
+            counts.error(why, rows)
 
     def _count_result(self, digits: str | None, rows: int) -> None:
         name = result_of(self._keys, digits)

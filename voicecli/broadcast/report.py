@@ -11,8 +11,7 @@ from voicecli.broadcast.result_filter import is_confirmed, is_reached
 from voicecli.broadcast.results import Result
 from voicecli.output.event_rows import outcome_style
 from voicecli.sessions.key_names import KeyNames, answers_of, answers_text, result_of
-from voicecli.store import contacts
-from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.broadcasts import BroadcastRow, LeftOut, RowState
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
@@ -118,7 +117,8 @@ class Figures:
             self._results[name] += rows
         self.confirmed += rows * is_confirmed(row, self._keys)
         if row.reason and row.state is not RowState.SKIPPED:
-            self._errors[_without_people(row.reason)] += rows
+            words = LeftOut.AT_MOST.words if row.left_out is LeftOut.AT_MOST else _without_people(row.reason)
+            self._errors[words] += rows
 
     def add_errors(self, errors: Iterable[str]) -> None:
         """What else went wrong with calls, once for each of them."""
@@ -154,8 +154,8 @@ class Figures:
 
 
 def _without_people(error: str) -> str:
-    """The same words for all whom an error is about: without their numbers, or when they were called."""
-    return contacts.LEFT_OUT_IN_SUM if contacts.is_left_out(error) else _NUMBER.sub("…", error)
+    """The same words for all whom an error is about: without their numbers."""
+    return _NUMBER.sub("…", error)
 
 
 def _bars(counts: Counter[tuple[str, str]]) -> Sequence[Bar]:

@@ -10,6 +10,7 @@ from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.outcomes import AT_ONCE
 from voicecli.broadcast.report import Bar, Figures, Report
 from voicecli.broadcast.results import Results
+from voicecli.clock import to_local
 from voicecli.sessions.session import Session
 from voicecli.store.broadcast_rows import calls_by_time, group_rows, rows_with_outcome, time_of_calls
 from voicecli.store.broadcasts import Broadcast
@@ -38,8 +39,8 @@ def read_report(results: Results, *, text: str | None = None) -> tuple[Report, M
         broadcast=broadcast.id,
         source=(Path(broadcast.file).name or "a list from a pipe") + shard,
         state=status.state(store, broadcast),
-        begun=_local(broadcast.created),
-        last_call=_local(last) if last else None,
+        begun=to_local(broadcast.created),
+        last_call=to_local(last) if last else None,
         made=datetime.now(UTC).astimezone(),
         people=figures.people,
         called=figures.called,
@@ -71,7 +72,7 @@ def _errors(store: Store, broadcast: Broadcast) -> Mapping[int, str]:
 
 def _timeline(store: Store, broadcast: Broadcast, first: int, last: int) -> Sequence[Bar]:
     """How many calls left when, in slots of equal length by this machine's clock."""
-    offset = _local(first).utcoffset() or timedelta()
+    offset = to_local(first).utcoffset() or timedelta()
     shift = round(offset.total_seconds() * 1e6)
     for seconds in _SLOTS:
         slot = seconds * 1_000_000
@@ -80,11 +81,7 @@ def _timeline(store: Store, broadcast: Broadcast, first: int, last: int) -> Sequ
             break
     counts = calls_by_time(store, broadcast, start, slot)
     form = "%H:%M:%S" if seconds < 60 else "%H:%M"
-    if _local(first).date() != _local(last).date():
+    if to_local(first).date() != to_local(last).date():
         form = f"%Y-%m-%d {form}" if seconds < 86_400 else "%Y-%m-%d"
     slots = range(min((last - start) // slot + 1, 10 * MAX_SLOTS))
-    return [Bar(f"{_local(start + place * slot):{form}}", counts.get(place, 0)) for place in slots]
-
-
-def _local(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
+    return [Bar(f"{to_local(start + place * slot):{form}}", counts.get(place, 0)) for place in slots]

@@ -7,6 +7,7 @@ from voicecli.account import AccountId
 from voicecli.broadcast import report_recording, same_list
 from voicecli.broadcast.begin import plan_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
+from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.errors import ConfigurationError, InvalidInput, StoreFailed, VoicecliError
 from voicecli.store import broadcasts, sealing
@@ -48,10 +49,7 @@ def reopen_broadcast(
         journal.mark_interrupted_rows()
         options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
         try:
-            people = read_list(broadcast)
-            recipients = options.read_list(people)
-            same_list.refuse_another(store, broadcast, recipients, people)
-            plan = plan_broadcast(recipients, options, _content(store, broadcast))
+            plan = _plan(store, broadcast, options, read_list(broadcast))
             eligibility = options.eligibility(read_do_not_call(options))
         except VoicecliError:
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
@@ -100,10 +98,7 @@ def join_broadcast(
     _refuse_finished(StoredBroadcast(store, broadcast))
     SharedJournal.require_open(broadcast)
     options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
-    people = read_list(broadcast)
-    recipients = options.read_list(people)
-    same_list.refuse_another(store, broadcast, recipients, people)
-    plan = plan_broadcast(recipients, options, _content(store, broadcast))
+    plan = _plan(store, broadcast, options, read_list(broadcast))
     eligibility = options.eligibility(read_do_not_call(options))
     return OpenBroadcast(SharedJournal.join(store, broadcast), plan, options, eligibility)
 
@@ -126,6 +121,14 @@ def _refuse_finished(stored: StoredBroadcast) -> None:
             f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
             hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
         )
+
+
+def _plan(store: Store, broadcast: Broadcast, options: BroadcastOptions, people: bytes) -> Plan:
+    """Raises InvalidInput where ``people`` is another list than the broadcast's, and what ``_content``
+    raises."""
+    recipients = options.read_list(people)
+    same_list.refuse_another(store, broadcast, recipients, people)
+    return plan_broadcast(recipients, options, _content(store, broadcast))
 
 
 def _content(store: Store, broadcast: Broadcast) -> Content:

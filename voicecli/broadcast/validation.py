@@ -13,7 +13,7 @@ from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.lists.recipients import Record
 from voicecli.broadcast.plan import Plan
 from voicecli.errors import InvalidInput
-from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.broadcasts import BroadcastRow, LeftOut, RowState
 
 MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
 MAX_SEARCHED = 20  # problems that are looked into further
@@ -49,7 +49,7 @@ class ValidatedList:
     advice: str = ""  # a hint for the first of them that has one
     total: int = 0  # people who could be called
     seconds: float = 0.0  # of speech, roughly; files that are played are not among it
-    skipped: dict[int, tuple[str, str]] = field(default_factory=dict)  # by line: number and reason
+    skipped: dict[int, BroadcastRow] = field(default_factory=dict)  # by line, with their reasons
     _lines: "array[int]" = field(default_factory=lambda: array("Q"))
     _numbers: "array[int]" = field(default_factory=lambda: array("Q"))
 
@@ -65,7 +65,7 @@ class ValidatedList:
     @property
     def skipped_numbers(self) -> int:
         """How many valid numbers are not called."""
-        return sum(number != "" for number, _ in self.skipped.values())
+        return sum(row.destination != "" for row in self.skipped.values())
 
     def add(self, line: int, number: int, seconds: float) -> None:
         """A number to be called."""
@@ -86,12 +86,18 @@ class ValidatedList:
         if len(kind.examples) < EXAMPLES:
             kind.examples.append(problem)
 
+    def skip(self, line: int, destination: str, reason: str, left_out: LeftOut | None = None) -> None:
+        """A row that is not called, and why; without a number (E.164) where it has no valid one."""
+        self.skipped[line] = BroadcastRow(
+            line, destination, RowState.SKIPPED, reason=reason, left_out=left_out
+        )
+
     def leave_out(self, reasons: Mapping[str, str]) -> None:
-        """Numbers (E.164) that are not called after all, and why."""
+        """Numbers (E.164) that are not called for now after all, and why."""
         before = [*zip(self._lines, self._numbers, strict=True)]
         called = [(line, number) for line, number in before if f"+{number}" not in reasons]
         for line, number in set(before).difference(called):
-            self.skipped[line] = (f"+{number}", reasons[f"+{number}"])
+            self.skip(line, f"+{number}", reasons[f"+{number}"], LeftOut.AT_MOST)
         self.seconds *= len(called) / len(before) if before else 1.0
         self._lines = array("Q", [line for line, _ in called])
         self._numbers = array("Q", [number for _, number in called])
@@ -102,8 +108,7 @@ class ValidatedList:
 
     def rows(self) -> Iterator[BroadcastRow]:
         """For the journal, in no particular order."""
-        for line, (destination, reason) in self.skipped.items():
-            yield BroadcastRow(line, destination, RowState.SKIPPED, reason=reason)
+        yield from self.skipped.values()
         for line, number in zip(self._lines, self._numbers, strict=True):
             interrupts.check()
             yield BroadcastRow(line, f"+{number}", RowState.PLANNED)
@@ -127,7 +132,7 @@ def validate(
     def refuse(record: Record, problem: str) -> None:
         found.refuse(Problem(record.line, problem), most=most)
         if skip_invalid and record.line % parts == part - 1:
-            found.skipped[record.line] = ("", f"invalid: {problem}")
+            found.skip(record.line, "", f"invalid: {problem}")
 
     for record in plan.recipients:
         interrupts.check()
@@ -154,8 +159,8 @@ def validate(
         found.total += 1
         if parts > 1 and not is_in_shard(destination, shard):
             continue
-        if reason := eligibility.reason_to_skip([destination]):
-            found.skipped[record.line] = (destination, reason)
+        if kind := eligibility.reason_to_skip([destination]):
+            found.skip(record.line, destination, kind.words, kind)
         else:
             found.add(record.line, number, seconds)
     return found

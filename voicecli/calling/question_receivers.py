@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from voicecli.errors import ConfigurationError
-from voicecli.listener.event_receivers import ReceiverKind, look_up_receiver
+from voicecli.listener.event_receivers import ReceiverKind, look_up_vca_receiver
 from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 
@@ -20,7 +20,7 @@ def application_answers(
     """Whether the user's application gets the VCAs of a callflow. ``continues``: the callflow has actions
     after its question; ``waits``: this process can become the listener. Raises ConfigurationError if nobody
     could reply correctly."""
-    receiver = look_up_receiver(client, place)
+    receiver = look_up_vca_receiver(client, place)
     if receiver.kind is ReceiverKind.APPLICATION:
         if continues:
             raise ConfigurationError(

@@ -9,7 +9,8 @@ from voicecli.listener.event_receivers import EventReceiver, ask_listener, find_
 from voicecli.listener.health import AskHealth
 from voicecli.listener.local_listeners import FoundListener
 from voicecli.listener.plan import ListenerPlan
-from voicecli.listener.registration import Registration, is_set_for, taking_error
+from voicecli.listener.registration import Registration
+from voicecli.listener.webhook_takeover import is_set_for, taking_error
 from voicecli.store.opening import open_store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.tunnel.configuration import Tunnel

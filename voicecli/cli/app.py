@@ -1,9 +1,9 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -12,7 +12,7 @@ from voicecli import interrupts
 from voicecli.cli.commands import as_command, as_group
 from voicecli.cli.context import COMPLETION, Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
-from voicecli.cli.help_format import HelpGroup, LazyCommands, filled, two_columns
+from voicecli.cli.help_format import LazyGroup, filled, two_columns
 from voicecli.cli.options.common import STORE_URL, EnvFile
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 from voicecli.version import __version__
@@ -112,20 +112,29 @@ def _fail(
         return exit_code(error)
 
 
-class _Commands(HelpGroup):
-    """All commands; a command's module is loaded when it is used. Help and suggestions need names only."""
+@cache
+def load(name: str) -> "Command":
+    """The command of this name, which is in COMMANDS."""
+    name_in_python = name.replace("-", "_")
+    place = f"{name_in_python}.command" if name in FOLDERS else name_in_python
+    module = import_module(f"voicecli.cli.{place}")
+    command = getattr(module, name_in_python)
+    if not isinstance(command, typer.Typer):
+        reads, uses = name not in READ_NO_SETTINGS, name not in USE_NO_STORE
+        return as_command(name, command, module.EXAMPLES, reads_settings=reads, uses_store=uses)
+    return as_group(name, command, module.HELP, module.EXAMPLES, uses_store=name not in USE_NO_STORE)
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = cast("dict[str, Command]", LazyCommands(COMMANDS, load))
+
+class _Commands(LazyGroup):
+    """All commands."""
+
+    SUMMARIES: ClassVar = {name: entry.summary for name, entry in COMMANDS.items()}
+    load = staticmethod(load)
 
     def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
         if len(args) > 1 and args[0] in HELP and args[1] in COMMANDS:  # --help webhooks set
             args = ["help", *args[1:]]
         return super().parse_args(ctx, args)
-
-    def summaries(self) -> Mapping[str, str]:
-        return {name: entry.summary for name, entry in COMMANDS.items()}
 
     def help_parts(self, ctx: "ClickContext", width: int) -> Iterator[str]:
         """One screen of 80 columns."""
@@ -154,19 +163,6 @@ def parser() -> "Command":
     )
     application.callback()(_root)
     return get_command(application)
-
-
-@cache
-def load(name: str) -> "Command":
-    """The command of this name, which is in COMMANDS."""
-    name_in_python = name.replace("-", "_")
-    place = f"{name_in_python}.command" if name in FOLDERS else name_in_python
-    module = import_module(f"voicecli.cli.{place}")
-    command = getattr(module, name_in_python)
-    if not isinstance(command, typer.Typer):
-        reads, uses = name not in READ_NO_SETTINGS, name not in USE_NO_STORE
-        return as_command(name, command, module.EXAMPLES, reads_settings=reads, uses_store=uses)
-    return as_group(name, command, module.HELP, module.EXAMPLES, uses_store=name not in USE_NO_STORE)
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:

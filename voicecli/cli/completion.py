@@ -191,7 +191,9 @@ def _statuses(typed: Typed) -> Iterable[str]:
         case ["trigger"] if kinds := [word.upper() for word in typed.words if word.upper() in codes.STATUSES]:
             return sorted(codes.STATUSES[kinds[0]])
         case _:
-            return sorted({status for statuses in codes.STATUSES.values() for status in statuses})
+            from voicecli.cli.options.filters import STATUSES
+
+            return STATUSES
 
 
 def _types(_typed: Typed) -> Iterable[str]:

@@ -26,6 +26,7 @@ COMPLETION = "_VOICECLI_COMPLETE"
 """The variable by which a shell's script asks for completion."""
 CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
+MAX_TEXT = 1 << 20  # bytes of a message, a callflow or another text
 
 
 def _process_environment() -> Mapping[str, str]:
@@ -210,10 +211,10 @@ class Context:
             raise InvalidInput(f"{where} is too long: more than {limit:,} bytes.")
         return content
 
-    def read_text(self, path: str, *, limit: int = 1 << 20) -> str:
-        """The same for UTF-8 text."""
+    def read_text(self, path: str) -> str:
+        """The same for UTF-8 text of at most MAX_TEXT bytes."""
         try:
-            return self.read_bytes(path, limit=limit).decode("utf-8-sig")
+            return self.read_bytes(path, limit=MAX_TEXT).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidInput(
                 f"{_describe_source(path)} is not UTF-8 text (byte {error.start + 1} is not).",

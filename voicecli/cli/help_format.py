@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import zip_longest
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -81,7 +81,7 @@ class HelpGroup(_PlainHelp, TyperGroup):
         return super().parse_args(ctx, args)
 
 
-class LazyCommands(Mapping[str, "Command"]):
+class _LazyCommands(Mapping[str, "Command"]):
     """Commands by name; ``load`` makes each when it is used."""
 
     def __init__(self, names: Collection[str], load: Callable[[str], "Command"]) -> None:
@@ -100,6 +100,21 @@ class LazyCommands(Mapping[str, "Command"]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class LazyGroup(HelpGroup):
+    """A group whose commands, each with what it does, are ``SUMMARIES``; ``load`` makes one when it is used,
+    help and suggestions need names only."""
+
+    SUMMARIES: ClassVar[Mapping[str, str]]
+    load: ClassVar[Callable[[str], "Command"]]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast("dict[str, Command]", _LazyCommands(self.SUMMARIES, type(self).load))
+
+    def summaries(self) -> Mapping[str, str]:
+        return self.SUMMARIES
 
 
 def _show_if_wanted(ctx: "Context", _parameter: "Parameter", wanted: bool) -> None:

@@ -18,7 +18,8 @@ from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_w
 from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 
 if TYPE_CHECKING:
-    from voicecli.listener.registration import Registration
+    from voicecli.listener.replaced_webhooks import ReplacedWebhooks
+    from voicecli.voice_api.client import Client
 
 EXAMPLES = """\
 voicecli webhooks list
@@ -101,18 +102,19 @@ def set_(
         )
     from voicecli.listener.webhook_changes import IGNORED, ignored
 
-    with wiring.subaccount_client(context, settings) as client, _registration(context, settings) as changes:
+    with wiring.subaccount_client(context, settings) as client:
+        replaced = _replaced(context, settings, client)
         try:
             client.send(set_webhook(kind, url, authorization=token))
         except Refused as refusal:
-            changes.replace(kind, url, token=token, refusal=refusal)
+            replaced.replace(kind, url, token=token, refusal=refusal)
         if ignored(client, {kind: [url]}, needs_token=token is not None):
             hint = "voicecli webhooks list shows its state. Set it in 8x8 Connect, or ask 8x8."
             raise Refused(f"The {kind} webhook is not set. {IGNORED}", hint=hint, status_code=200)
         how = "without a token" if token is None else "with the token"
         data = {"type": kind, "url": url, "hasAuthorization": token is not None}
         context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)
-        _forget(context, changes, kind)
+        _forget(context, replaced, kind)
 
 
 @webhooks.command("delete", epilog=DELETE_EXAMPLES)
@@ -123,10 +125,12 @@ def delete(ctx: typer.Context, type_: Type) -> None:
     """
     context = context_of(ctx)
     kind = one_of(type_, WEBHOOK_TYPES, "type of event")
-    from voicecli.listener.webhook_changes import Deletion
+    from voicecli.listener.webhook_changes import Deletion, delete_or_disable
 
-    with _registration(context, context.settings({})) as changes:
-        deletion = changes.delete(kind)
+    settings = context.settings({})
+    with wiring.subaccount_client(context, settings) as client:
+        replaced = _replaced(context, settings, client)
+        deletion = delete_or_disable(client, kind)
         deleted, disabled = deletion is Deletion.DELETED, deletion is Deletion.DISABLED
         data = {"type": kind, "deleted": deleted, "disabled": disabled}
         if not deleted and not disabled:
@@ -134,7 +138,7 @@ def delete(ctx: typer.Context, type_: Type) -> None:
             return
         why = ": the webhook is disabled, since 8x8's API can't delete one of this type" if disabled else ""
         context.output.result(f"{kind} events are no longer reported{why}", data, happened=True)
-        _forget(context, changes, kind)
+        _forget(context, replaced, kind)
 
 
 @webhooks.command("restore", epilog=RESTORE_EXAMPLES)
@@ -147,13 +151,15 @@ def restore(ctx: typer.Context) -> None:
     context.output.result(words, {"restored": done}, happened=bool(done))
 
 
-def _registration(context: Context, settings: Settings) -> "closing[Registration]":
-    return closing(wiring.registration(context, settings, notify=context.output.warning))
+def _replaced(context: Context, settings: Settings, client: "Client") -> "ReplacedWebhooks":
+    from voicecli.listener.replaced_webhooks import ReplacedWebhooks
+
+    return ReplacedWebhooks(client, wiring.store_place(settings), context.output.warning)
 
 
-def _forget(context: Context, changes: "Registration", kind: str) -> None:
+def _forget(context: Context, replaced: "ReplacedWebhooks", kind: str) -> None:
     """Let no listener restore an older webhook over the one that was set now."""
     try:
-        changes.forget(kind)
+        replaced.forget(kind)
     except VoicecliError as error:
         context.output.warning(f"A listener may still restore the former webhook. {error.message}")

@@ -17,6 +17,7 @@ from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook
 
+VCA = "VCA"
 HEALTH_TIMEOUT = 5.0  # seconds
 START_ONE = "Start a listener that gets them: voicecli listen --register"
 
@@ -53,11 +54,11 @@ class EventReceiver:
         return self.kind in (ReceiverKind.NOBODY, ReceiverKind.DEAD_LISTENER, ReceiverKind.OTHER_LISTENER)
 
 
-def local_receiver(type: str) -> EventReceiver:  # noqa: A002 - as 8x8 calls it
+def local_receiver(type: str) -> EventReceiver:
     return EventReceiver(type, ReceiverKind.HERE, f"A voicecli listen that runs here gets {type} events.")
 
 
-def no_receiver(type: str, words: str, advice: str = START_ONE) -> EventReceiver:  # noqa: A002
+def no_receiver(type: str, words: str, advice: str = START_ONE) -> EventReceiver:
     return EventReceiver(type, ReceiverKind.NOBODY, words, advice)
 
 
@@ -69,9 +70,9 @@ def ask_listener(url: str) -> health.Health:
 def find_receiver(
     place: StorePlace,
     webhooks: Mapping[str, Webhook],
-    type: str,  # noqa: A002
+    type: str,
     *,
-    account: AccountId | None = None,
+    account: AccountId,
     ask: health.AskHealth = ask_listener,
 ) -> EventReceiver:
     """Who gets events of this type, by the webhooks that are set, by type. It uses ``ask`` to see whether one
@@ -82,7 +83,7 @@ def find_receiver(
         state = "not set" if webhook is None else "disabled"
         return no_receiver(type, f"The {type} webhook is {state}: nobody gets its events.")
     url, listener = webhook.url, health.listener_url(webhook.url)
-    if listener is not None and account is not None and place.is_shared:
+    if listener is not None and place.is_shared:
         ask = cache(ask)
         if (of_team := _team_receiver(place, account, webhook, ask)) is not None:
             return of_team
@@ -128,12 +129,12 @@ def _team_receiver(
     return EventReceiver(kind, ReceiverKind.HERE, f"The voicecli listen of {who} gets {kind} events.")
 
 
-def look_up_receiver(client: Client, place: StorePlace, type: str = "VCA") -> EventReceiver:  # noqa: A002
-    """Who gets events of this type: one request to 8x8, and perhaps one to a listener, once none of this
-    machine is just starting or ending. Raises nothing: that the webhooks can't be listed is an answer."""
+def look_up_vca_receiver(client: Client, place: StorePlace) -> EventReceiver:
+    """Who gets VCAs: one request to 8x8, and perhaps one to a listener, once none of this machine is just
+    starting or ending. Raises nothing: that the webhooks can't be listed is an answer."""
     try:
         wait_while_starting(place.local_folder)
-        return find_receiver(place, current_webhooks(client), type, account=client.account.identity)
+        return find_receiver(place, current_webhooks(client), VCA, account=client.account.identity)
     except VoicecliError as error:
-        words = f"Who gets {type} events can't be found out. {error.message}"
-        return EventReceiver(type, ReceiverKind.UNKNOWN, words, error.hint)
+        words = f"Who gets {VCA} events can't be found out. {error.message}"
+        return EventReceiver(VCA, ReceiverKind.UNKNOWN, words, error.hint)

@@ -106,7 +106,7 @@ class ListenerState:
             text(document.get("storeTrouble")),
         )
 
-    def should_receive(self, type: str) -> bool:  # noqa: A002 - as 8x8 calls it
+    def should_receive(self, type: str) -> bool:
         """Whether events of this type should come to it."""
         return type in self.registered or any(one.type == type for one in self.webhooks)
 
@@ -114,7 +114,7 @@ class ListenerState:
         """Whether nobody else can listen there."""
         return self.url is not None and urlsplit(self.url).port == port
 
-    def why_not_received(self, type: str) -> str | None:  # noqa: A002
+    def why_not_received(self, type: str) -> str | None:
         """Why no events of this type come to it, as far as it knows."""
         if self.unreachable is not None:
             return self.unreachable

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.account import AccountId
-from voicecli.clock import iso, now
+from voicecli.clock import iso, now, to_local
 from voicecli.errors import VoicecliError
 from voicecli.listener.tasks import with_store
 from voicecli.platforms import system
@@ -144,7 +144,7 @@ class QuestionWait:
         return not self._requests.at_once and self._requests.seconds_left != 0
 
     def _sentence(self, reason: _Reason) -> str:
-        at = time.strftime("%H:%M:%S", time.localtime(reason.until / 1e6))
+        at = f"{to_local(reason.until):%H:%M:%S}"
         left = self._requests.seconds_left
         ends = "Ctrl-C again ends it" if self._requests else "Ctrl-C twice ends it"
         limit = f" until {at} at the latest" if left is None else f" for {left:.0f} s at most"

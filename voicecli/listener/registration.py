@@ -1,37 +1,27 @@
-"""Points a subaccount's webhooks at a listener, and puts back what was there.
+"""Points a subaccount's webhooks at a listener, and puts back what was there (``replaced_webhooks``)."""
 
-What was there is on disk before it is changed, so that it can be put back after any kind of end. Where 8x8
-refuses to set a webhook because one is set, that one is deleted first.
-"""
-
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from voicecli.account import AccountId
-from voicecli.errors import ConfigurationError, Refused, VoicecliError
-from voicecli.listener import health
+from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.listener.registration_claims import FileClaim, RegistrationClaim
+from voicecli.listener.replaced_webhooks import ReplacedWebhooks, replaced_by_ours
 from voicecli.listener.webhook_changes import (
     IGNORED,
-    Deletion,
     current_webhooks,
-    delete_or_disable,
-    delete_to_set_anew,
     ignored,
-    is_in_the_way,
     list_changed,
-    may_be_in_the_way,
 )
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
+from voicecli.listener.webhook_takeover import is_set_for, taking_error
 from voicecli.listener.webhook_troubles import WebhookNews, WebhookTroubles
-from voicecli.store import webhooks as stored_webhooks
 from voicecli.store.listeners import TeamListener
 from voicecli.store.location import StorePlace
-from voicecli.store.opening import open_store
 from voicecli.store.webhooks import DELETED, ReplacedWebhook
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.operations.webhooks import Webhook, set_webhook
+from voicecli.voice_api.operations.webhooks import Webhook
 from voicecli.voice_api.webhook_events import webhook_url
 
 
@@ -50,7 +40,7 @@ class Registration:
         self._account = client.account.identity
         self._notify = notify
         self._claim = _claim(place, client, notify)
-        self._taken: dict[str, ReplacedWebhook] = {}  # by type
+        self._replaced = ReplacedWebhooks(client, place, notify)
         self._preset: dict[str, str] = {}  # the URLs of those that led here already, by type
         self._observed: str | None = None  # the public URL, where none is taken
         self._token: str | None = None  # that a webhook has to carry
@@ -86,7 +76,7 @@ class Registration:
         with self._claim.changing(public_url=public_url, token=token) as others:
             self._claim.forget_dead()
             joint = self._joint(others)
-            self._restore_all(keep=joint)
+            self._replaced.restore(keep=joint)
             found = self.current_webhooks()
 
             def taking_error_of(kind: str) -> ConfigurationError | None:
@@ -105,23 +95,23 @@ class Registration:
             self._claim.take(public_url, wanted, token)
             for kind in kinds:
                 url = webhook_url(public_url, kind)
-                taken = joint.get(kind) or _replaced(kind, found.get(kind), own_urls=(url,))
-                self._remember(taken)
-                self._set(taken, url, token=token, is_set=kind in found)
+                taken = joint.get(kind) or replaced_by_ours(kind, found.get(kind), own_urls=(url,))
+                self._replaced.remember(taken)
+                self._replaced.set(taken, url, token=token, is_set=kind in found)
         self._keep_preset([kind for kind in there if kind not in joint], public_url)
-        self._taken |= {kind: joint[kind] for kind in there if kind in joint}
+        self._replaced.taken |= {kind: joint[kind] for kind in there if kind in joint}
         self._tell_of_others(others)
         self._token = token
         urls = {kind: own for kind, own in self._wanted().items() if kind in kinds}
         for check in ignored(self._client, urls, needs_token=token is not None):
             self._troubles.told[check.type] = check
             self._notify(f"{check.words} {IGNORED}")
-        return [kind for kind in wanted if kind in self._taken]
+        return [kind for kind in wanted if kind in self._replaced.taken]
 
     def _joint(self, others: Sequence[TeamListener]) -> dict[str, ReplacedWebhook]:
         """What other listeners of the team have taken, too, by type. Raises StoreFailed."""
         theirs = {kind for other in others for kind in other.registered}
-        return {one.type: one for one in self._to_restore() if one.type in theirs} if theirs else {}
+        return {one.type: one for one in self._replaced.to_restore() if one.type in theirs} if theirs else {}
 
     def _keep_preset(self, kinds: Iterable[str], public_url: str) -> None:
         for kind in kinds:
@@ -170,16 +160,16 @@ class Registration:
         with suppress(VoicecliError):  # then all are set
             now = current_webhooks(self._client, retries=0)
         elsewhere: list[WebhookCheck] = []
-        for kind, taken in list(self._taken.items()):
+        for kind, taken in list(self._replaced.taken.items()):
             url = webhook_url(public_url, kind)
             if taken.own_urls != (url,):
                 moving = taken._replace(own_urls=(*(own for own in taken.own_urls if own != url), url))
-                self._remember(moving)
+                self._replaced.remember(moving)
                 if kind in now and now[kind].url not in moving.own_urls:
                     elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, now[kind].url))
                     continue
-                self._set(moving, url, token=token, is_set=True)
-                self._remember(taken._replace(own_urls=(url,)))
+                self._replaced.set(moving, url, token=token, is_set=True)
+                self._replaced.remember(taken._replace(own_urls=(url,)))
         for kind, before in self._preset.items():
             self._preset[kind] = webhook_url(public_url, kind)
             points_to = now[kind].url if kind in now else before
@@ -195,57 +185,16 @@ class Registration:
         A webhook that points elsewhere by now is left alone. Raises InUse, StoreFailed, and what the client
         raises; what could not be put back stays in the store.
         """
-        if not self._to_restore():
+        if not self._replaced.to_restore():
             return []
         with self._claim.changing() as others:
             try:
                 joint = self._joint(others)
                 for kind in joint:
-                    self._taken.pop(kind, None)
-                return self._restore_all(keep=joint)
+                    self._replaced.taken.pop(kind, None)
+                return self._replaced.restore(keep=joint)
             finally:
                 self._claim.give_up()
-
-    def replace(self, kind: str, url: str, *, token: str | None, refusal: Refused) -> None:
-        """Delete a webhook and set it anew, where 8x8's ``refusal`` to set it may be because of the one that
-        is set. That one is in the store until ``forget``, and put back at once where this fails.
-
-        Raises ``refusal`` where that is not the reason, or where an Authorization header could be lost for
-        nothing; StoreFailed, and what the client raises.
-        """
-        found = self.current_webhooks().get(kind) if may_be_in_the_way(refusal) else None
-        if found is None:
-            raise refusal
-        if found.has_authorization and not is_in_the_way(refusal):
-            refusal.hint = (
-                f"It points to {found.url} now, with an Authorization header that could not be restored. "
-                f"If that one has to go first: voicecli webhooks delete {kind.lower()}"
-            )
-            raise refusal
-        stored = {webhook.type: webhook for webhook in self._to_restore()}
-        before = stored.get(kind) or _replaced(kind, found, own_urls=())
-        self._remember(_with_deletion(before))
-        try:
-            delete_to_set_anew(self._client, kind)
-            self._client.send(set_webhook(kind, url, authorization=token))
-        except BaseException as error:
-            words = "may be deleted now: voicecli webhooks restore sets it again"
-            if isinstance(error, VoicecliError):
-                with suppress(VoicecliError):
-                    words = "is set again" if self._restore_all(only=kind) else ""
-            if words:
-                self._notify(f"The {kind} webhook to {found.url} {words}.")
-            raise
-
-    def delete(self, kind: str) -> Deletion:
-        """Stop reporting one type; one that 8x8 can't delete is disabled. Raises what the client raises."""
-        return delete_or_disable(self._client, kind)
-
-    def forget(self, kind: str) -> None:
-        """What was there before is not to be put back any more. Raises StoreFailed."""
-        self._taken.pop(kind, None)
-        with open_store(self._place, accept_newer=True) as store:
-            stored_webhooks.forget_webhook(store, self._account, kind)
 
     def check(self, *, other_token: Mapping[str, int] = {}) -> list[WebhookNews]:
         """Compare the webhooks at 8x8 with what they should be; what is new. Of those that were taken, one
@@ -275,7 +224,8 @@ class Registration:
 
     def _wanted(self) -> dict[str, list[str]]:
         """Where the webhooks should point that are to lead here, by type; the newest URL comes last."""
-        left, taken = [*self._preset.items()], [*self._taken.values()]  # another thread may change them
+        # Another thread may change them.
+        left, taken = [*self._preset.items()], [*self._replaced.taken.values()]
         own = {one.type: [url for url in one.own_urls if url != DELETED] for one in taken}
         return {kind: [url] for kind, url in left} | own
 
@@ -293,15 +243,15 @@ class Registration:
                 continue
             is_set = check.url is not None
             try:
-                if (taken := self._taken.get(kind)) is not None:
-                    self._set(taken, url, token=self._token, is_set=is_set)
+                if (taken := self._replaced.taken.get(kind)) is not None:
+                    self._replaced.set(taken, url, token=self._token, is_set=is_set)
                     if taken.own_urls != (url,):
-                        self._remember(taken._replace(own_urls=(url,)))
+                        self._replaced.remember(taken._replace(own_urls=(url,)))
                 else:  # it led here before, and is to do so afterwards
                     before = ReplacedWebhook(kind, (url,), url, enabled=True, had_authorization=True)
-                    self._set(before, url, token=self._token, is_set=is_set, needs_store=False)
-                    if kind in self._taken:
-                        self.forget(kind)
+                    self._replaced.set(before, url, token=self._token, is_set=is_set, needs_store=False)
+                    if kind in self._replaced.taken:
+                        self._replaced.forget(kind)
                 failures[kind] = None
             except VoicecliError as error:
                 failures[kind] = error
@@ -312,7 +262,7 @@ class Registration:
         set_again = f"voicecli webhooks set {kind.lower()} {self._wanted()[kind][-1]}"
         if self._observed is not None:
             return f"To set it again: {set_again}"
-        if check.state is WebhookState.MOVED and kind not in self._taken:
+        if check.state is WebhookState.MOVED and kind not in self._replaced.taken:
             return f"It was not set by this listener: it is left alone. To point it here: {set_again}"
         if check.state is WebhookState.MOVED and check.url not in self._wanted()[kind]:
             return "Somebody has moved it: it is left alone."
@@ -350,116 +300,23 @@ class Registration:
         """Let others take webhooks."""
         self._claim.close()
 
-    def _set(
-        self,
-        replaced: ReplacedWebhook,
-        url: str,
-        *,
-        token: str | None,
-        is_set: bool,
-        enabled: bool = True,
-        needs_store: bool = True,
-    ) -> None:
-        """Set a webhook that is remembered. Where 8x8 refuses that and one is set, delete that one first."""
-        operation = set_webhook(replaced.type, url, authorization=token, enabled=enabled)
-        try:
-            self._client.send(operation)
-            return
-        except Refused as refusal:
-            if not is_set or not may_be_in_the_way(refusal):
-                raise
-        with nullcontext() if needs_store else suppress(VoicecliError):
-            self._remember(_with_deletion(replaced))
-        delete_to_set_anew(self._client, replaced.type)
-        self._client.send(operation)
-        if needs_store:
-            self._remember(replaced)
-
-    def _remember(self, webhook: ReplacedWebhook) -> None:
-        with open_store(self._place, accept_newer=True) as store:
-            stored_webhooks.remember_webhook(store, self._account, webhook)
-        self._taken[webhook.type] = webhook
-
-    def _to_restore(self) -> list[ReplacedWebhook]:
-        """What is in the store; and what is ours, whatever became of the store."""
-        stored: dict[str, ReplacedWebhook] = {}
-        try:
-            with open_store(self._place, accept_newer=True) as store:
-                found = stored_webhooks.replaced_webhooks(store, self._account)
-                stored = {webhook.type: webhook for webhook in found}
-        except VoicecliError:
-            if not self._taken or self._place.is_shared:  # other listeners may need them
-                raise
-        return [*(stored | self._taken).values()]
-
-    def _restore_all(self, *, only: str | None = None, keep: Container[str] = ()) -> list[str]:
-        """All that can be, or ``only`` that type, but none of those to ``keep``; then it raises the first of
-        what went wrong."""
-        replaced = [one for one in self._to_restore() if only in (None, one.type) and one.type not in keep]
-        done = []
-        if replaced:
-            self._tell_of_dropped()
-        failures: list[VoicecliError] = []
-        now = self.current_webhooks() if replaced else {}
-        for webhook in replaced:
-            kind = webhook.type
-            url = now[kind].url if kind in now else None
-            try:
-                if (url or DELETED) in webhook.own_urls and (url or webhook.url):
-                    self._restore_one(webhook, is_set=url is not None)
-                    done.append(kind)
-                elif url != webhook.url:
-                    where = f"points to {url} by now" if url else "is not set any more"
-                    before = f" Before voicecli listen it pointed to {webhook.url}." if webhook.url else ""
-                    self._notify(f"The {kind} webhook {where}: it is left as it is.{before}")
-            except VoicecliError as error:
-                failures.append(error)
-                continue
-            with suppress(VoicecliError):  # else the next one finds it all right
-                self.forget(kind)
-        if failures:
-            raise failures[0]
-        return done
-
-    def _tell_of_dropped(self) -> None:
-        """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
-        with suppress(VoicecliError), open_store(self._place, accept_newer=True) as store:
-            for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
-                where = "was not set" if url is None else f"pointed to {url}"
-                self._notify(f"The {kind} webhook {where} at an earlier time, which is not restored.")
-
-    def _restore_one(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
-        if webhook.url is None:
-            if self.delete(webhook.type) is Deletion.DISABLED:
-                self._notify(
-                    f"The {webhook.type} webhook was not set before, and 8x8's API can't delete it: "
-                    "it is disabled."
-                )
-            return
-        self._set(webhook, webhook.url, token=None, is_set=is_set, enabled=webhook.enabled, needs_store=False)
-        if webhook.had_authorization:
-            self._notify(
-                f"The {webhook.type} webhook is restored to {webhook.url} without its Authorization header, "
-                "which 8x8 does not reveal: set it again, with voicecli webhooks set."
-            )
-
     def _renew_claim(self) -> None:
         """Where it was lost, since the folder was removed, or the database was away for long: claim again,
         and keep what has to be put back. What listeners of the team have left that died is put back."""
         if self._claim.renew():
             if self._place.is_shared:
-                self._taken.clear()
+                self._replaced.taken.clear()
                 self._preset.clear()
                 self._take_again()
                 return
             with suppress(VoicecliError):  # it is put back by what is in memory
-                for webhook in list(self._taken.values()):
-                    self._remember(webhook)
+                for webhook in list(self._replaced.taken.values()):
+                    self._replaced.remember(webhook)
         with suppress(VoicecliError):  # it is tried again
             if self._claim.has_dead():
                 with self._claim.changing() as others:
                     if self._claim.forget_dead():
-                        self._restore_all(keep={*self._joint(others), *self._taken})
+                        self._replaced.restore(keep={*self._joint(others), *self._replaced.taken})
 
 
 def _claim(place: StorePlace, client: Client, notify: Callable[[str], None]) -> RegistrationClaim:
@@ -468,42 +325,3 @@ def _claim(place: StorePlace, client: Client, notify: Callable[[str], None]) -> 
     from voicecli.listener.team_claim import TeamClaim
 
     return TeamClaim(place, client.account.identity, pause=client.pause, notify=notify)
-
-
-def _replaced(kind: str, before: Webhook | None, *, own_urls: tuple[str, ...]) -> ReplacedWebhook:
-    if before is None:
-        return ReplacedWebhook(kind, own_urls, url=None, enabled=True, had_authorization=False)
-    return ReplacedWebhook(kind, own_urls, before.url, before.enabled, before.has_authorization)
-
-
-def _with_deletion(webhook: ReplacedWebhook) -> ReplacedWebhook:
-    """The same while it may be deleted, to be set anew."""
-    return webhook._replace(own_urls=(*webhook.own_urls, DELETED))
-
-
-def is_set_for(webhook: Webhook | None, public_url: str) -> bool:
-    """Whether a webhook leads to the listener as it should, with a header that could not be put back."""
-    if webhook is None:
-        return False
-    own = webhook_url(public_url, webhook.type)
-    return check_webhook(webhook.type, webhook, (own,), needs_token=True).is_ok
-
-
-def taking_error(
-    webhook: Webhook, public_url: str, *, ask: health.AskHealth = health.ask_briefly
-) -> ConfigurationError | None:
-    """Why a webhook is not to be pointed at the listener: something would be lost. It uses ``ask`` to see
-    whether another one is there."""
-    own = webhook_url(public_url, webhook.type)
-    if webhook.url != own and health.leads_to_listener(webhook.url, ask=ask):
-        return ConfigurationError(
-            f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
-            hint="Stop that one first, or take its events away from it with --force.",
-        )
-    if webhook.has_authorization:
-        return ConfigurationError(
-            f"The {webhook.type} webhook points to {webhook.url} and has an Authorization header, "
-            "which 8x8 does not reveal, so it could not be restored afterwards.",
-            hint="Give --force if you can set it again yourself.",
-        )
-    return None

@@ -1,7 +1,6 @@
 """Who may point the webhooks of an account at listeners: with a store that is a file one process of this
 machine at a time, with a shared store all listeners of the team that have the same public URL."""
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -62,8 +61,7 @@ class FileClaim:
 
     def __init__(self, place: StorePlace, account: AccountId) -> None:
         self.instance = secrets.token_hex(8)
-        name = hashlib.blake2b("\n".join(account).encode(), digest_size=8).hexdigest()
-        self._path = place.folder / f"registered-{name}.lock"
+        self._path = place.folder / f"registered-{account.digest}.lock"
         self._account = account
         self._lock: Lock | None = None
 

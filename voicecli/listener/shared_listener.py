@@ -17,7 +17,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
-from voicecli.listener.event_receivers import EventReceiver, find_receiver, local_receiver, no_receiver
+from voicecli.listener.event_receivers import VCA, EventReceiver, find_receiver, local_receiver, no_receiver
 from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
@@ -40,7 +40,6 @@ LOOK_EVERY = 0.05  # seconds between two looks at whether a listener is still th
 ASK_EVERY = 10.0  # seconds until it is asked again whether it gets what 8x8 reports
 TRY_EVERY = 0.3  # seconds between two attempts to become the listener, or to end as one
 TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
-VCA = "VCA"
 TAKEN_IF_UNSET = ("VCS", VCA)
 """Types of events that are taken where nobody has them: when a call was connected, by which it is known what
 a VCA without digits is about; and digits that another process may wait for."""

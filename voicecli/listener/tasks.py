@@ -46,11 +46,9 @@ def in_background(work: Coroutine[object, object, None], warn: Callable[[str], N
     return task
 
 
-async def with_store(
-    place: StorePlace, work: Callable[[Store], T], *, accept_newer: bool = True, limit: float = STORE_LIMIT
-) -> T:
+async def with_store(place: StorePlace, work: Callable[[Store], T], *, accept_newer: bool = True) -> T:
     """What ``work`` does with the open store. A file is used at once; a shared store beside the event loop,
-    for ``limit`` seconds at most. Raises StoreUnreachable when these are over, and what opening it raises."""
+    for STORE_LIMIT at most. Raises StoreUnreachable when these are over, and what opening it raises."""
 
     def opened() -> T:
         with open_store(place, accept_newer=accept_newer) as store:
@@ -59,7 +57,7 @@ async def with_store(
     if not place.is_shared:
         return opened()
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(STORE_LIMIT):
             return await in_daemon_thread(opened)
     except TimeoutError as error:
-        raise StoreUnreachable(f"The store did not answer within {limit:.0f} s.") from error
+        raise StoreUnreachable(f"The store did not answer within {STORE_LIMIT:.0f} s.") from error

@@ -1,6 +1,5 @@
 """The claim of a listener of a team: a row of the store that all share, with a lease that a thread renews."""
 
-import hashlib
 import os
 import secrets
 import threading
@@ -47,8 +46,7 @@ class TeamClaim:
         self._was_lost = False  # others took it for dead
         self._over = threading.Event()
         self._renewing: threading.Thread | None = None
-        name = hashlib.blake2b("\n".join(account).encode(), digest_size=8).hexdigest()
-        self._lock_name = f"registration-{name}"
+        self._lock_name = f"registration-{account.digest}"
 
     @contextmanager
     def changing(

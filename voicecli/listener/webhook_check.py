@@ -46,15 +46,14 @@ class WebhookCheck(NamedTuple):
                 found = f"points to {self.url}: its events do not come here"
             case WebhookState.OTHER_TOKEN:
                 found = (
-                    "carries another token than ours (somebody may have set it again): its "
-                    "events are refused "
-                    "here"
+                    "carries another token than ours (somebody may have set it again): its events are "
+                    "refused here"
                 )
         return f"The {self.type} webhook {found}."
 
 
 def check_webhook(
-    type: str,  # noqa: A002 - as 8x8 calls it
+    type: str,
     found: Webhook | None,
     urls: Collection[str],
     *,

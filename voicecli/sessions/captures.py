@@ -100,4 +100,6 @@ class PressedKeys:
 
     def _entry(self, digits: str) -> str:
         """What was entered: a # that only ended it is no part of it."""
+        if self._keys is not None:
+            digits = self._keys.entered(digits)
         return digits if self._takes_hash else digits.removesuffix("#")

@@ -1,6 +1,7 @@
 """What the keys of a call mean: ``--keys 1=confirmed,2=reschedule,9=stop``; ``--confirm 1,2`` for short."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -14,8 +15,9 @@ STOP = "stop"
 NO_KEY = "-"
 """In place of the accepted keys where there are none; nobody can press it."""
 MAX_NAME = 30  # characters
+_LIKE_STOP = ("stopp", "unsubscribe", "unsubscribed", "optout", "opt-out")
 _KEY = "[0-9*#]"
-_NAME = re.compile(rf"[^\W\d_][\w-]{{,{MAX_NAME - 1}}}")
+_NAME = re.compile(r"[^\W\d_][\w-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,12 @@ class KeyNames:
     @classmethod
     def parse(cls, text: str, accept: str | None = None) -> Self:
         """From ``--keys`` and ``--accept``, which has the names that are accepted: by default all but stop.
-        Raises InvalidInput."""
-        names: dict[str, str] = {}
+        Case and width make no difference to a name. Raises InvalidInput."""
+        names, spellings = dict[str, str](), {STOP: STOP, CONFIRMED: CONFIRMED}
+        text = _normalized(text)
         for pair in text.split(","):
             key, equals, name = map(str.strip, pair.partition("="))
-            if not (equals and re.fullmatch(_KEY, key) and _NAME.fullmatch(name)):
+            if not (equals and re.fullmatch(_KEY, key) and _is_name(name)):
                 raise InvalidInput(
                     f"--keys takes keys with names, such as 1=yes,9=stop, not {quote(pair.strip())}.",
                     hint=_hint(text, key, name),
@@ -42,7 +45,12 @@ class KeyNames:
                     f"--keys names the key {key} twice: {names[key]} and {name}.",
                     hint="Several keys may have one name: 1=yes,2=yes.",
                 )
-            names[key] = STOP if name.casefold() == STOP else name
+            if name.casefold() in _LIKE_STOP:
+                raise InvalidInput(
+                    f"A key by which people want no more calls is named stop, not {quote(name)}.",
+                    hint=f"Who presses a key of another name is called again: {key}=stop.",
+                )
+            names[key] = spellings.setdefault(name.casefold(), name)
         return cls(names, _accepted(names, accept))
 
     @classmethod
@@ -96,6 +104,10 @@ class KeyNames:
         """Whether nobody is called again who pressed that."""
         return digits in self.accepted or self.is_stop(digits)
 
+    def entered(self, digits: str) -> str:
+        """What counts as typed: a key that says stop once, however often it was heard."""
+        return next(filter(self.stop.__contains__, digits)) if self.is_stop(digits) else digits
+
     def result(self, digits: str | None) -> str | None:
         """The name of what was pressed; None where it has none."""
         if digits is None:
@@ -122,16 +134,29 @@ def answers_text(answers: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={typed}" for name, typed in answers.items())
 
 
+def _normalized(text: str) -> str:
+    """Without the differences between characters that people see as the same, such as those in full width."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is one word; letters may have marks, as those of Hindi and Thai do."""
+    letters = "".join(c for c in text if not unicodedata.category(c).startswith("M"))
+    return _NAME.fullmatch(letters) is not None and text[0] == letters[0] and len(text) <= MAX_NAME
+
+
 def _accepted(names: Mapping[str, str], accept: str | None) -> frozenset[str]:
     known = dict.fromkeys(names.values())
     wanted = {name for name in known if name != STOP}
     if accept is not None:
-        wanted = {name.strip() for name in accept.split(",")}
-        if unknown := sorted(wanted - known.keys()):
+        named = {name.casefold(): name for name in known}
+        asked = [name.strip() for name in _normalized(accept).split(",")]
+        if unknown := sorted(name for name in asked if name.casefold() not in named):
             raise InvalidInput(
                 f"--accept takes names of --keys, not {quote(unknown[0])}.",
                 hint=f"These are there: {', '.join(known)}.",
             )
+        wanted = {named[name.casefold()] for name in asked}
         if STOP in wanted:
             raise InvalidInput(
                 "--accept can't take stop: who presses it is not called again.", hint="Leave it out."
@@ -143,10 +168,13 @@ def _hint(text: str, key: str, name: str) -> str:
     """What may be meant."""
     if re.fullmatch(rf" *{_KEY}( *,? *{_KEY})* *", text):
         return f"Did you mean --confirm {','.join(re.findall(_KEY, text))}?"
-    if re.fullmatch(_KEY, name) and _NAME.fullmatch(key):
+    if re.fullmatch(_KEY, name) and _is_name(key):
         return f"The key comes first: {name}={key}."
+    pairs = re.findall(rf"(?:^|[\s,;|/])({_KEY}) *= *([^\s,;|/=]+)", text)
+    if len(pairs) > text.count(",") + 1 and all(_is_name(name) for _, name in pairs):
+        return f"Commas part them: {','.join(map('='.join, pairs))}."
     if found := re.fullmatch(rf"({_KEY}) *[:=-]+>? *(\w.*)", key if not name else f"{key}={name}"):
         word = re.sub(r"[\W_]+", "-", found[2]).strip("-")[:MAX_NAME]
-        if _NAME.fullmatch(word):
+        if _is_name(word):
             return f"A name is one word: {found[1]}={word}."
     return "A key is 0 to 9, * or #; its name is one word, such as confirmed."

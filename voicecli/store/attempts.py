@@ -152,7 +152,7 @@ def first_summary_of(store: Store, sessions: Sequence[str | None]) -> int:
     if not sessions:
         return 0
     among = ", ".join("?" * len(sessions))
-    query = f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'"  # noqa: S608
+    query = f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'"
     return store.read_number(query, sessions)
 
 
@@ -212,7 +212,7 @@ def sealing_context(placed: int, service: str, subaccount: str, client_request_i
 
 def attempts_where(store: Store, which: str, parameters: Sequence[object] = ()) -> Iterator[Attempt]:
     """Those that a WHERE of ours chooses."""
-    return store.read(_attempt, f"SELECT {_COLUMNS} FROM calls {which}", parameters)  # noqa: S608
+    return store.read(_attempt, f"SELECT {_COLUMNS} FROM calls {which}", parameters)
 
 
 def _attempt(*columns: Any) -> Attempt:
@@ -236,7 +236,7 @@ def newest_of_requests(store: Store, client_request_ids: Sequence[str]) -> dict[
     """The newest attempts with these ids, as far as there are any: their numbers."""
     among = ", ".join("?" * len(client_request_ids))
     which = f"WHERE client_request_id IN ({among}) GROUP BY client_request_id"
-    return dict(store.rows(f"SELECT client_request_id, max(id) FROM calls {which}", client_request_ids))  # noqa: S608
+    return dict(store.rows(f"SELECT client_request_id, max(id) FROM calls {which}", client_request_ids))
 
 
 def record_session(store: Store, broadcast: int, client_request_id: str, session_id: str) -> None:
@@ -305,10 +305,10 @@ def delete_expired_flows(store: Store) -> None:
     """Delete the callflows of calls whose time is long over, and whose summaries have not come."""
     which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
     before = (store.now() - FLOW_OUTLIVES,)
-    if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
+    if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):
         store.overwrite_deleted()
         with store.transaction() as transaction:
-            transaction(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
+            transaction(f"UPDATE calls SET sealed = NULL WHERE {which}", before)
         store.empty_log()
 
 

@@ -15,7 +15,7 @@ from voicecli.at_most import AtMost
 from voicecli.errors import InUse, StoreBusy, StoreFailed
 from voicecli.platforms import private_files, system
 from voicecli.store import attempts as stored_attempts, contacts
-from voicecli.store.broadcast_rows import COLUMNS as ROW_COLUMNS, StoredBroadcast, select_rows
+from voicecli.store.broadcast_rows import COLUMNS as ROW_COLUMNS, LEFT_OUT, StoredBroadcast, select_rows
 from voicecli.store.broadcasts import (
     COLUMNS,
     ROWS_PER_COMMIT,
@@ -37,7 +37,7 @@ _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 def insert_broadcast(store: Store, transaction: Transaction, described: tuple[object, ...]) -> None:
     """Put one in, within a transaction, that is still to be planned: all of COLUMNS but its state."""
-    insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"  # noqa: S608
+    insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"
     transaction(insert, (*described, BroadcastState.PLANNING, last_event_number(store)))
 
 
@@ -119,6 +119,15 @@ class Journal(StoredBroadcast):
     def attempts_of(self, request_ids: Sequence[str]) -> dict[str, int]:
         """The newest attempts with these clientRequestIds: their ids, by clientRequestId."""
         return stored_attempts.newest_of_requests(self.store, request_ids)
+
+    def state_of_last_attempt(self, row: BroadcastRow) -> RowState | None:
+        """Of a row that is to be called again: accepted or unknown; None where it certainly was not
+        called."""
+        if row.session is not None:
+            return RowState.ACCEPTED
+        # One that was not carried out is no attempt any more.
+        is_kept = row.attempts and self.attempts_of([self.broadcast.request_id(row)])
+        return RowState.UNKNOWN if is_kept else None
 
     def reserve(self) -> None:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""
@@ -242,9 +251,9 @@ class Journal(StoredBroadcast):
     def plan_left_out_again(self) -> None:
         """Rows that --at-most left out are to be called, if they may be by now; also another time, where
         their outcome asks for that."""
-        left_out = "state = ? AND reason LIKE ?"
-        self._set_rows(RowState.PLANNED, left_out, RowState.SKIPPED, contacts.LEFT_OUT)
-        self._set_rows(RowState.ACCEPTED, left_out, RowState.ACCEPTED, contacts.LEFT_OUT)
+        left_out = f"state = ? AND {LEFT_OUT} = 'at-most'"
+        self._set_rows(RowState.PLANNED, left_out, RowState.SKIPPED)
+        self._set_rows(RowState.ACCEPTED, left_out, RowState.ACCEPTED)
 
     def plan_retries(
         self, outcomes: Collection[str], attempts: int, *, unless_pressed: Collection[str] | None = None
@@ -262,7 +271,7 @@ class Journal(StoredBroadcast):
     def _set_rows(self, state: RowState, which: str, *parameters: object, reason: str | None = None) -> None:
         with self.store.transaction() as transaction:
             transaction(
-                f"UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND {which}",  # noqa: S608
+                f"UPDATE broadcast_rows SET {CHANGE} WHERE broadcast = ? AND {which}",
                 (state, reason, self.broadcast.number, *parameters),
             )
 
@@ -272,8 +281,11 @@ def calls_in(changes: Iterable[tuple[BroadcastRow, BroadcastRow]]) -> int:
     return sum(row.attempts - before.attempts for before, row in changes)
 
 
+CHANGE = "state = ?, reason = ?, left_out = NULL"
+"""What is set in rows whose state changes without a call."""
 REPLACE = (
     "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
-    " seconds = ?, reason = ?, bridge = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
+    " seconds = ?, reason = ?, bridge = ?, left_out = ?"
+    " WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
 )
-PUT = f"INSERT INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
+PUT = f"INSERT INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 12})"

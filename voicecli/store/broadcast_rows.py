@@ -3,12 +3,28 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from voicecli.store import contacts
-from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, set_state
+from voicecli.store.broadcasts import (
+    Broadcast,
+    BroadcastRow,
+    BroadcastState,
+    LeftOut,
+    RowState,
+    set_state,
+)
 from voicecli.store.engine import Store
 from voicecli.store.paging import Place, read_pages
 
-COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
+_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
+COLUMNS = f"{_COLUMNS}, left_out"
+LEFT_OUT = (
+    "CASE WHEN reason IS NULL THEN NULL WHEN left_out IS NOT NULL THEN left_out"
+    " WHEN reason = 'it has unsubscribed' THEN 'unsubscribed'"
+    " WHEN reason = 'it is on the do-not-call list' THEN 'do-not-call'"
+    " WHEN reason LIKE 'called on ____-__-__ at __:__; at most %'"
+    " OR reason LIKE 'perhaps called on ____-__-__ at __:__; at most %' THEN 'at-most' END"
+)
+"""The value of ``LeftOut``. Versions before the column tell it by these reasons alone, and may work on the
+same rows."""
 
 
 class StoredBroadcast:
@@ -42,11 +58,11 @@ class StoredBroadcast:
     @property
     def is_finished(self) -> bool:
         """Whether nobody is left who could still be called."""
-        left_out = f"reason LIKE '{contacts.LEFT_OUT}'"
-        return not self._has(f"state NOT IN ('accepted', 'skipped') OR (state = 'skipped' AND {left_out})")
+        left = f"state NOT IN ('accepted', 'skipped') OR (state = 'skipped' AND {LEFT_OUT} = 'at-most')"
+        return not self._has(left)
 
     def _has(self, which: str) -> bool:
-        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"
         return bool(self.store.read_number(query, (self.broadcast.number,)))
 
     @property
@@ -85,24 +101,24 @@ class RowCount(NamedTuple):
     outcome: str | None
     digits: str | None
     reason: str | None
+    left_out: LeftOut | None
     rows: int
 
 
 def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
-    """How many rows are alike. Codes that people typed make no difference, nor why a row was skipped, unless
-    that was for --at-most."""
+    """How many rows are alike. Codes that people typed make no difference, nor the words why a row was
+    skipped or left out."""
     alike = (
         "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS pressed,"
-        f" CASE WHEN reason LIKE '{contacts.LEFT_OUT}' THEN '{contacts.LEFT_OUT_IN_SUM}'"
-        " WHEN state != 'skipped' THEN reason END AS why"
+        f" CASE WHEN state != 'skipped' AND {LEFT_OUT} IS NULL THEN reason END AS why, {LEFT_OUT} AS kind"
     )
     query = (
-        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
-        " GROUP BY state, outcome, pressed, why"
+        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"
+        " GROUP BY state, outcome, pressed, why, kind"
     )
 
-    def count(state: str, *rest: Any) -> RowCount:
-        return RowCount(RowState(state), *rest)
+    def count(state: str, outcome: Any, digits: Any, why: Any, left_out: Any, rows: int) -> RowCount:
+        return RowCount(RowState(state), outcome, digits, why, _left_out(left_out), rows)
 
     return list(store.read(count, query, (broadcast.number,)))
 
@@ -110,16 +126,19 @@ def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
 def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
     """What became of second legs, and how often."""
     which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
-    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
+    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))
 
 
 def group_rows(store: Store, broadcast: Broadcast) -> Iterator[tuple[BroadcastRow, int]]:
     """Rows that differ at most in their line, number, session and times, each once, and how many they are."""
     alike = "state, outcome, digits, reason, attempts"
-    query = f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ? GROUP BY {alike}"  # noqa: S608
-    for state, outcome, digits, reason, attempts, rows in store.rows(query, (broadcast.number,)):
+    query = (
+        f"SELECT {alike}, {LEFT_OUT} AS kind, count(*) FROM broadcast_rows WHERE broadcast = ?"
+        f" GROUP BY {alike}, kind"
+    )
+    for state, outcome, digits, reason, attempts, left_out, rows in store.rows(query, (broadcast.number,)):
         row = BroadcastRow(0, "", RowState(state), attempts, outcome=outcome, digits=digits, reason=reason)
-        yield row, rows
+        yield row._replace(left_out=_left_out(left_out)), rows
 
 
 def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Iterator[BroadcastRow]:
@@ -134,7 +153,7 @@ def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Ite
 
 def time_of_calls(store: Store, broadcast: Broadcast) -> tuple[int, int]:
     """When the first and the last call left that are kept (microseconds since 1970); 0 for none."""
-    query = f"SELECT coalesce(min(placed), 0), coalesce(max(placed), 0) FROM calls WHERE {_OWN_CALLS}"  # noqa: S608
+    query = f"SELECT coalesce(min(placed), 0), coalesce(max(placed), 0) FROM calls WHERE {_OWN_CALLS}"
     [[first, last]] = store.rows(query, (broadcast.created, broadcast.number))
     return first, last
 
@@ -142,7 +161,7 @@ def time_of_calls(store: Store, broadcast: Broadcast) -> tuple[int, int]:
 def calls_by_time(store: Store, broadcast: Broadcast, start: int, length: int) -> dict[int, int]:
     """How many calls left in each time of this length (microseconds), from that moment on, the first of them
     being 0."""
-    query = f"SELECT (placed - ?) / ? AS slot, count(*) FROM calls WHERE {_OWN_CALLS} GROUP BY slot"  # noqa: S608
+    query = f"SELECT (placed - ?) / ? AS slot, count(*) FROM calls WHERE {_OWN_CALLS} GROUP BY slot"
     return dict(store.rows(query, (start, length, broadcast.created, broadcast.number)))
 
 
@@ -153,10 +172,14 @@ def select_rows(
     store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]
 ) -> Iterator[BroadcastRow]:
     """Those of a broadcast that a condition of ours chooses."""
-    query = f"SELECT {COLUMNS} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
+    query = f"SELECT {_COLUMNS}, {LEFT_OUT} FROM broadcast_rows WHERE broadcast = ? AND {which}"
     return store.read(_row, query, (broadcast.number, *parameters))
 
 
 def _row(*columns: Any) -> BroadcastRow:
     row = BroadcastRow(*columns)
-    return row._replace(state=RowState(row.state))
+    return row._replace(state=RowState(row.state), left_out=_left_out(row.left_out))
+
+
+def _left_out(kind: str | None) -> LeftOut | None:
+    return None if kind is None else LeftOut(kind)

@@ -36,9 +36,30 @@ class RowState(StrEnum):
     SKIPPED = "skipped"  # not to be called
 
 
+class LeftOut(StrEnum):
+    """Why nobody may call a row that is skipped, or whose next attempt is. Invalid rows are none of these."""
+
+    AT_MOST = "at-most"  # for now: its person was called so often
+    DO_NOT_CALL = "do-not-call"
+    UNSUBSCRIBED = "unsubscribed"
+
+    @property
+    def words(self) -> str:
+        """Why in words. Those of a row that was called too often say when, too (``LastContact.reason``)."""
+        return _LEFT_OUT[self]
+
+
+_LEFT_OUT = {
+    LeftOut.AT_MOST: "called too often: --at-most",
+    LeftOut.DO_NOT_CALL: "it is on the do-not-call list",
+    LeftOut.UNSUBSCRIBED: "it has unsubscribed",
+}
+
+
 class BroadcastRow(NamedTuple):
     """A row of a list. What is below ``attempts`` is about the last attempt. Times are in microseconds since
-    1970, UTC; ``seconds`` is how long the call was talked on, ``bridge`` what became of a second leg."""
+    1970, UTC; ``seconds`` is how long the call was talked on, ``bridge`` what became of a second leg.
+    ``reason`` says in words why it was left out, too."""
 
     line: int
     destination: str
@@ -51,6 +72,7 @@ class BroadcastRow(NamedTuple):
     seconds: float | None = None
     reason: str | None = None
     bridge: str | None = None
+    left_out: LeftOut | None = None
 
 
 class Broadcast(NamedTuple):
@@ -178,7 +200,7 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     again. Its lock is the caller's affair."""
     store.overwrite_deleted()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
-    statement = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"  # noqa: S608
+    statement = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"
     values = (broadcast.number, broadcast.number, ROWS_PER_COMMIT)
     for _ in store.delete_in_steps(statement, values, ROWS_PER_COMMIT):
         pass
@@ -210,7 +232,7 @@ COLUMNS = "id, created, base_url, subaccount, file, fingerprint, part, parts, op
 
 
 def _broadcasts(store: Store, which: str, parameters: Sequence[object]) -> Iterator[Broadcast]:
-    query = f"SELECT number, {COLUMNS} FROM broadcasts {which}"  # noqa: S608
+    query = f"SELECT number, {COLUMNS} FROM broadcasts {which}"
     return store.read(_broadcast, query, parameters)
 
 

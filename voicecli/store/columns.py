@@ -18,8 +18,8 @@ _NAMES: Final[dict[tuple[type, ...], str]] = {
     (
         str,
         _NONE,
-    ): "asks bridge client_action_id currency digits host key_names outcome outcome_source placed_by price"
-    " reason remark reply session url",
+    ): "asks bridge client_action_id currency digits host key_names left_out outcome outcome_source placed_by"
+    " price reason remark reply session url",
     (bytes,): "body key",
     (bytes, _NONE): "fingerprint sealed",
 }

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from voicecli.at_most import AtMost
-from voicecli.clock import iso, local_time
+from voicecli.clock import iso, local_time, to_local
 from voicecli.errors import CalledTooOften, StoreFailed
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
@@ -20,10 +20,6 @@ from voicecli.store.engine import Store
 from voicecli.voice_api.codes import Outcome
 
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED, Outcome.FAILED, Outcome.ERROR)
-LEFT_OUT = "%called on %; at most %"
-"""By which SQL's LIKE knows the reason of a row that was left out: see ``LastContact.reason``."""
-LEFT_OUT_IN_SUM = "called too often: --at-most"
-"""What all of these reasons come to, where rows are counted."""
 TRIAL = "try-on-"
 """How the clientRequestIds of --try-on begin, a UUID following: one calls oneself with it, and that does not
 count. A --message-id of the user's own may begin so, too."""
@@ -41,16 +37,10 @@ class LastContact(NamedTuple):
     session_id: str | None
 
     def reason(self, at_most: AtMost) -> str:
-        """Why its row is left out: a clause that is still true when it is read later."""
+        """Why its row is left out: a clause that is still true when it is read later. Earlier versions know
+        such rows by it (``broadcast_rows.LEFT_OUT``)."""
         perhaps = "" if self.is_certain else "perhaps "
         return f"{perhaps}called on {_day_and_time(self.at)}; at most {at_most.words}"
-
-
-def is_left_out(reason: str | None) -> bool:
-    """Whether this is the reason of a row that was left out, or what these come to."""
-    if reason is None:
-        return False
-    return reason == LEFT_OUT_IN_SUM or ("called on " in reason and "; at most " in reason)
 
 
 def is_trial(client_request_id: str) -> bool:
@@ -93,7 +83,7 @@ def _calls(store: Store, numbers: Sequence[str], at_most: AtMost) -> Iterator[tu
     bare = [number.removeprefix("+") for number in numbers]
     written = [*bare, *(f"+{number}" for number in bare)]
     query = (
-        "SELECT destination, id, placed, state, session FROM calls"  # noqa: S608
+        "SELECT destination, id, placed, state, session FROM calls"
         f" WHERE destination IN ({', '.join('?' * len(written))}) AND placed > ?"
         f" AND client_request_id NOT LIKE '{_TRIALS}'"
         f" AND (outcome IS NULL OR outcome NOT IN ({', '.join('?' * len(NOT_REACHED))}))"
@@ -132,7 +122,5 @@ def too_often(number: str, last: LastContact, at_most: AtMost) -> CalledTooOften
 
 
 def _day_and_time(microseconds: int) -> str:
-    from datetime import UTC, datetime
-
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
+    moment = to_local(microseconds)
     return f"{moment:%Y-%m-%d} at {moment:%H:%M}"

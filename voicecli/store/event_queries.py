@@ -25,7 +25,7 @@ def sessions_of_broadcast(
     are calls of this broadcast, in pages: with the line of the row where the call is known by its session,
     and without where a summary (VSS) has this text in it. Once each, as far as they come together."""
     query = (
-        "SELECT id, session, line FROM (SELECT id, session, type, body, (SELECT line FROM calls"  # noqa: S608
+        "SELECT id, session, line FROM (SELECT id, session, type, body, (SELECT line FROM calls"
         " WHERE calls.session = events.session AND broadcast = ? LIMIT 1) AS line FROM events"
         f" WHERE id > ? AND id <= ? AND type IN ({', '.join('?' * len(kinds))}) AND session != '') AS found"
         " WHERE line IS NOT NULL OR (type = 'VSS' AND instr(body, ?) > 0) ORDER BY id LIMIT ?"
@@ -82,7 +82,7 @@ def events_of_each(store: Store, sessions: Sequence[str], *, kind: str = "") -> 
     """``events_of_session`` of several, by session; without those that have none."""
     found: dict[str, list[Received]] = {}
     query = (
-        f"SELECT session, {_COLUMNS} FROM events WHERE session IN ({', '.join('?' * len(sessions))})"  # noqa: S608
+        f"SELECT session, {_COLUMNS} FROM events WHERE session IN ({', '.join('?' * len(sessions))})"
         " AND ? IN (type, '') ORDER BY +received, id"
     )
     for session_id, kept in store.read(_read_with_session, query, (*sessions, kind)):
@@ -108,7 +108,7 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
     """The summaries (VSS) from that moment on (microseconds since 1970), and whether each is the only one of
     its session."""
     query = (
-        f"SELECT {_COLUMNS}, session != '' AND EXISTS (SELECT 1"  # noqa: S608
+        f"SELECT {_COLUMNS}, session != '' AND EXISTS (SELECT 1"
         " FROM events AS other WHERE other.session = events.session AND other.type = 'VSS'"
         " AND other.id != events.id) FROM events"
         " WHERE (received, id) > (?, ?) AND type = 'VSS' ORDER BY received, id LIMIT ?"
@@ -149,7 +149,7 @@ def _in_pages(
 
 
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
-    return store.read(_read, f"SELECT {_COLUMNS} FROM events {which}", parameters)  # noqa: S608 - words of ours
+    return store.read(_read, f"SELECT {_COLUMNS} FROM events {which}", parameters)
 
 
 def _read_with_session(session_id: str, *columns: Any) -> tuple[str, Received]:

@@ -40,7 +40,7 @@ def write(
             raise _FreedMeanwhile
         among = ", ".join("?" * len(chunks))
         free = transaction(
-            "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL"  # noqa: S608
+            "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL"
             f" AND chunk IN ({among}) ORDER BY chunk FOR UPDATE",
             (number, *chunks),
         ).rows

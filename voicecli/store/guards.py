@@ -112,7 +112,7 @@ class Guards:
         same, parameters = _same(request, fingerprints)
         values = (*self._account, *parameters)
         query = (
-            "SELECT DISTINCT id, process, host, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
+            "SELECT DISTINCT id, process, host, began, lease_until FROM guards JOIN runs ON id = run"
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
         joint = list(self._store.read(StoredRun, query, values))
@@ -122,7 +122,7 @@ class Guards:
             runs.end(transaction, run.id)
             transaction("DELETE FROM guards WHERE run = ?", (run.id,))
         which = (
-            f"WHERE base_url = ? AND subaccount = ? AND {same}"  # noqa: S608
+            f"WHERE base_url = ? AND subaccount = ? AND {same}"
             " AND (run IS NULL OR run NOT IN (SELECT run FROM guards))"
             " AND (+placed > ? OR run IN (SELECT id FROM runs WHERE lease_until > ?)) ORDER BY placed DESC"
         )

@@ -56,7 +56,7 @@ def forget(store: Store, listener: str) -> None:
 
 
 def _listeners(store: Store, account: AccountId, which: str) -> list[TeamListener]:
-    query = f"SELECT {_COLUMNS} FROM listeners WHERE base_url = ? AND subaccount = ? AND {which} ORDER BY id"  # noqa: S608
+    query = f"SELECT {_COLUMNS} FROM listeners WHERE base_url = ? AND subaccount = ? AND {which} ORDER BY id"
     return list(store.read(_read, query, (*account, store.now())))
 
 
@@ -76,7 +76,7 @@ def _read(
 
 
 _COLUMNS = "id, base_url, subaccount, host, process, public_url, registered, types, token"
-_INSERT = f"INSERT INTO listeners ({_COLUMNS}, lease_until) VALUES ({', '.join('?' * 10)})"  # noqa: S608
+_INSERT = f"INSERT INTO listeners ({_COLUMNS}, lease_until) VALUES ({', '.join('?' * 10)})"
 _UPDATE = (
     "UPDATE listeners SET host = ?, process = ?, public_url = ?, registered = ?, types = ?, token = ?,"
     " lease_until = ? WHERE id = ?"

@@ -41,7 +41,7 @@ def _one_form_of_each_account(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO former_base_urls VALUES (?, ?, ?)", (*account, written))
         for table in ("calls", "broadcasts"):
             db.execute(
-                f"UPDATE {table} SET base_url = ? WHERE base_url = ? AND subaccount = ?",  # noqa: S608
+                f"UPDATE {table} SET base_url = ? WHERE base_url = ? AND subaccount = ?",
                 (account.service, written, account.subaccount),
             )
     _join_webhooks(db, AccountId.of)
@@ -254,4 +254,5 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     CREATE INDEX calls_with_keys ON calls (placed) WHERE key_names IS NOT NULL;
     INSERT INTO seen_events (reader, event) SELECT 'stop keys', coalesce(max(id), 0) FROM events;
     """,
+    "ALTER TABLE broadcast_rows ADD COLUMN left_out TEXT",  # see LeftOut
 )

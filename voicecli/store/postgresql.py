@@ -202,7 +202,7 @@ class PostgresqlStore(Store):
         return Lease.take(self, name, seconds)
 
     def is_locked(self, name: str) -> bool:
-        query = f"SELECT EXISTS (SELECT 1 FROM leases WHERE name = ? AND until > {CLOCK})"  # noqa: S608
+        query = f"SELECT EXISTS (SELECT 1 FROM leases WHERE name = ? AND until > {CLOCK})"
         return bool(self.read_number(query, (name,)))
 
     def require_locks(self) -> None:
@@ -292,12 +292,6 @@ class PostgresqlStore(Store):
         comes after the other. Who has the store alone need not."""
         return f"pg_advisory_xact_lock({_lock_number(self._target.schema, of=b'contacts')})"
 
-    def take_event_numbers(self, transaction: Transaction, count: int) -> range:
-        """Within a transaction: so many numbers of events, which nobody else gets."""
-        update = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
-        [[last]] = transaction(update, (count,)).rows
-        return range(last - count + 1, last + 1)
-
     def _saw_clock(self, begun: psycopg.Cursor[tuple[Any, ...]]) -> None:
         [(*_, clock)] = begun.fetchall()
         self._clock.saw(clock)
@@ -347,7 +341,7 @@ class PostgresqlStore(Store):
     def size(self) -> int:
         among = ", ".join("?" * len(TABLES))
         return self.read_number(
-            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c"  # noqa: S608
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c"
             f" JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = ? AND relname IN ({among})",
             (self._target.schema, *TABLES),
         )

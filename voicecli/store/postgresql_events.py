@@ -21,7 +21,7 @@ _INSERT = f"""
     ORDER BY place
     ON CONFLICT (session, key) DO UPDATE SET times = events.times + excluded.times
     RETURNING id, times
-"""  # noqa: S608
+"""
 
 
 class EventInsertion(NamedTuple):

@@ -23,7 +23,7 @@ _TAKE = f"""
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
     WHERE leases.until < {CLOCK}
 """
-_RENEW = f"UPDATE leases SET until = now + ? {_NOW} WHERE name = ? AND holder = ?"  # noqa: S608
+_RENEW = f"UPDATE leases SET until = now + ? {_NOW} WHERE name = ? AND holder = ?"
 _FREE = "UPDATE leases SET until = 0, holder = '' WHERE name = ? AND holder = ?"
 _REMOVE = "DELETE FROM leases WHERE name = ? AND holder = ?"
 

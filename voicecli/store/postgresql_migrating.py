@@ -83,8 +83,8 @@ def _bring_up_to_date(db: Connection, target: Target, before: int | None, key: b
         for statement in statements(version, schema):
             db.execute(statement)
     if before is None:
-        first = f"INSERT INTO {schema}.voicecli_schema VALUES (%s, %s, %s, %s)"  # noqa: S608
+        first = f"INSERT INTO {schema}.voicecli_schema VALUES (%s, %s, %s, %s)"
         db.execute(first, (VERSION, COMPATIBLE_FROM, key_check(key), secrets.token_hex(8)))
     else:
-        update = f"UPDATE {schema}.voicecli_schema SET version = %s, compatible_from = %s"  # noqa: S608
+        update = f"UPDATE {schema}.voicecli_schema SET version = %s, compatible_from = %s"
         db.execute(update, (VERSION, COMPATIBLE_FROM))

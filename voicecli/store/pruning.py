@@ -14,7 +14,7 @@ def count_older(store: Store, before: int, *, calls_before: int | None = None) -
     """How many events and how many calls ``prune`` deletes that are older than that moment (microseconds
     since 1970)."""
     events_, calls = (
-        store.read_number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (older,))  # noqa: S608
+        store.read_number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (older,))
         for table, moment, free, older in _deleted(store, before, calls_before)
     )
     return events_, calls
@@ -24,7 +24,7 @@ def _deleted(store: Store, before: int, calls_before: int | None) -> tuple[tuple
     """Tables, the column that says how old a row is, which rows may go, and how old they must be: by the
     events of a guarded call it is told whether somebody took it."""
     now = store.now()
-    guarded = f"SELECT session FROM calls WHERE guarded > 0 AND guarded >= {now} AND session IS NOT NULL"  # noqa: S608
+    guarded = f"SELECT session FROM calls WHERE guarded > 0 AND guarded >= {now} AND session IS NOT NULL"
     return (
         ("events", "received", f"session NOT IN ({guarded})", before),
         ("calls", "placed", f"guarded < {now}", before if calls_before is None else calls_before),
@@ -52,9 +52,9 @@ def prune(
     for table, moment, free, older in _deleted(store, before, calls_before):
         free = f"{free} AND id <= {last}" if table == "events" else free
         which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
-        oldest = f"SELECT id FROM {table} WHERE {which}"  # noqa: S608
+        oldest = f"SELECT id FROM {table} WHERE {which}"
         start = time.monotonic()
-        delete = f"DELETE FROM {table} WHERE id IN ({oldest})"  # noqa: S608
+        delete = f"DELETE FROM {table} WHERE id IN ({oldest})"
         for deleted in store.delete_in_steps(delete, (older,), STEP):
             worked = time.monotonic() - start
             yield (deleted, 0) if table == "events" else (0, deleted)

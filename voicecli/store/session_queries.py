@@ -78,7 +78,7 @@ def _sessions_that_begin(store: Store, beginning: str) -> list[str]:
     found: set[str] = set()
     for table in ("events", "calls"):
         query = (
-            f"SELECT DISTINCT session FROM {table} WHERE session >= ? AND session < ?"  # noqa: S608
+            f"SELECT DISTINCT session FROM {table} WHERE session >= ? AND session < ?"
             f" ORDER BY session LIMIT {MAX_CANDIDATES + 1}"
         )
         found |= {str(row[0]) for row in store.rows(query, prefix_range(beginning))}

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, StoreUnreachable, VoicecliError
 from voicecli.platforms.identity import user_at_host
 from voicecli.store import attempts as stored_attempts, workers
-from voicecli.store.broadcast_journal import PUT, Journal, calls_in, insert_broadcast
+from voicecli.store.broadcast_journal import CHANGE, PUT, Journal, calls_in, insert_broadcast
 from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, find
 from voicecli.store.engine import Store, Transaction
@@ -138,7 +138,7 @@ class SharedJournal(Journal):
         number = self.broadcast.number
         with self.store.transaction() as transaction:
             transaction(
-                f"UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND {which}"  # noqa: S608
+                f"UPDATE broadcast_rows SET {CHANGE} WHERE broadcast = ? AND {which}"
                 f" AND (line - 1) / {CHUNK} IN"
                 " (SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL)",
                 (state, reason, number, *parameters, number),

@@ -21,7 +21,7 @@ class WriteStatement:
 
     def hold_worker(self, worker: int, epoch: int, seen: int) -> None:
         """Only while this worker was not ended; ``seen`` is the newest event that it has processed."""
-        part = f"UPDATE workers SET seen = ? WHERE id = ? AND epoch = ? RETURNING {self._lock}"  # noqa: S608
+        part = f"UPDATE workers SET seen = ? WHERE id = ? AND epoch = ? RETURNING {self._lock}"
         self._add("mine", part, seen, worker, epoch)
         self._checks.append("(SELECT count(*) FROM mine) = 1")
 
@@ -30,7 +30,7 @@ class WriteStatement:
         if changes:
             rows = [(*row[2:], broadcast, row.line, before.state, before.attempts) for before, row in changes]
             self._add_many("changed", REPLACE, rows, " RETURNING 1")
-            self._checks.append(f"(SELECT count(*) FROM changed) = {len(rows)}")  # noqa: S608
+            self._checks.append(f"(SELECT count(*) FROM changed) = {len(rows)}")
 
     def add_attempts(self, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:

@@ -12,7 +12,7 @@ from voicecli.store.postgresql_clock import CLOCK
 
 def read(store: Store, name: str) -> tuple[bytes, float]:
     """What it is, empty where there is none, and the database's clock (seconds since 1970)."""
-    query = f"SELECT {CLOCK}, (SELECT state FROM pace WHERE name = ?) AS pace"  # noqa: S608
+    query = f"SELECT {CLOCK}, (SELECT state FROM pace WHERE name = ?) AS pace"
     [(clock, state)] = store.rows(query, (name,))
     return bytes(state or b""), clock / 1e6
 

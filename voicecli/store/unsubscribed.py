@@ -64,7 +64,7 @@ def first_unsubscribed(store: Store, people: Iterable[str]) -> str | None:
 def unsettled_sessions(store: Store) -> set[str]:
     """Those of which ``update`` has not read all events yet, or does not know whom they are about."""
     query = (
-        f"SELECT session FROM unsubscribed WHERE {IS_WAITING}"  # noqa: S608
+        f"SELECT session FROM unsubscribed WHERE {IS_WAITING}"
         " UNION SELECT session FROM events WHERE type IN ('VSS', 'VCA', 'VCS') AND id > ?"
     )
     return {session for (session,) in store.rows(query, (min(_positions(store).values()),))}
@@ -74,7 +74,7 @@ def unsettled_keys(store: Store) -> list[tuple[str, bytes, int]]:
     """Events that tell what was pressed, and which ``update`` has not read yet or does not know the call of:
     their sessions and keys, and when they came."""
     query = (
-        "SELECT session, key, received FROM events WHERE type IN ('VCA', 'VCS')"  # noqa: S608
+        "SELECT session, key, received FROM events WHERE type IN ('VCA', 'VCS')"
         f" AND (id > ? OR id IN ({WAITING})) ORDER BY id"
     )
     return list(store.rows(query, (_positions(store)[KEYS],)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 IS_WAITING = "destination > 'event ' AND destination < 'event!'"
 """Which rows of ``unsubscribed`` have the number of an event in place of a destination."""
-WAITING = f"SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed WHERE {IS_WAITING}"  # noqa: S608
+WAITING = f"SELECT CAST(substr(destination, 7) AS BIGINT) FROM unsubscribed WHERE {IS_WAITING}"
 """These numbers."""
 SUMMARIES, KEYS = "unsubscribed", "stop keys"
 """What these events are read as, in seen_events: apart, since an earlier version reads the first only."""
@@ -54,7 +54,7 @@ def from_keys(store: Store, seen: int, newest: int) -> list[Unsubscription]:
     """The same for pressed keys, by what keys mean in the call: also where the call's own request has not
     been answered yet, or never was."""
     pressed = "type IN ('VCA', 'VCS') AND session != ''"
-    perhaps_lost = f"SELECT 1 FROM calls WHERE session IS NULL AND {_STOPS}"  # noqa: S608
+    perhaps_lost = f"SELECT 1 FROM calls WHERE session IS NULL AND {_STOPS}"
     which = (
         f"{pressed} AND (EXISTS ({_OF_A_CALL} AND {_STOPS})"
         f" OR NOT EXISTS ({_OF_A_CALL}) AND EXISTS ({perhaps_lost}))"
@@ -82,7 +82,7 @@ def _events(
     is where they begin, in SQL, made of ``seen``."""
     # Each part is found by an index; PostgreSQL would read all events for an OR of both.
     query = (
-        f"SELECT id, received, body FROM events WHERE id > {since} AND id <= ? AND {new} UNION ALL"  # noqa: S608
+        f"SELECT id, received, body FROM events WHERE id > {since} AND id <= ? AND {new} UNION ALL"
         f" SELECT id, received, body FROM events WHERE id IN ({WAITING}) AND id <= ? AND {waiting}"
         " ORDER BY id"
     )

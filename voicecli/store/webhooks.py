@@ -62,7 +62,7 @@ _PUT = (
 def forget_webhook(store: Store, account: AccountId, kind: str) -> None:
     """It has been put back: nobody does so again. Raises StoreFailed, and then somebody may."""
     which = "base_url = ? AND subaccount = ? AND type = ?"
-    store.execute_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
+    store.execute_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])
 
 
 def take_dropped_webhooks(store: Store, account: AccountId) -> list[tuple[str, str | None]]:

@@ -19,7 +19,7 @@ _ROWS_OF_CHUNKS = (
     f"r.broadcast = c.broadcast AND r.line > c.chunk * {CHUNK} AND r.line <= (c.chunk + 1) * {CHUNK}"
 )
 HAS_ROWS_TO_CALL = (
-    f"EXISTS (SELECT 1 FROM broadcast_rows AS r WHERE {_ROWS_OF_CHUNKS} AND r.state IN ('planned', 'retry'))"  # noqa: S608
+    f"EXISTS (SELECT 1 FROM broadcast_rows AS r WHERE {_ROWS_OF_CHUNKS} AND r.state IN ('planned', 'retry'))"
 )
 
 
@@ -49,7 +49,7 @@ def make_chunks(transaction: Transaction, broadcast: int) -> None:
         (broadcast,),
     )
     transaction(
-        "INSERT INTO broadcast_chunks (broadcast, chunk, done) SELECT broadcast, chunk, min(done) FROM"  # noqa: S608
+        "INSERT INTO broadcast_chunks (broadcast, chunk, done) SELECT broadcast, chunk, min(done) FROM"
         f" (SELECT broadcast, (line - 1) / {CHUNK} AS chunk, CASE WHEN state IN ('planned', 'retry') THEN 0"
         " ELSE 1 END AS done FROM broadcast_rows WHERE broadcast = ?) AS lines GROUP BY broadcast, chunk"
         " ON CONFLICT (broadcast, chunk) DO UPDATE SET done = excluded.done",
@@ -98,7 +98,7 @@ def end(store: Store, transaction: Transaction, broadcast: int, worker: Worker) 
     )
     transaction(first, (worker.id, broadcast))
     transaction(
-        "UPDATE broadcast_rows AS r SET state = 'unknown', reason = ?, changed = ? FROM broadcast_chunks AS c"  # noqa: S608
+        "UPDATE broadcast_rows AS r SET state = 'unknown', reason = ?, changed = ? FROM broadcast_chunks AS c"
         f" WHERE c.broadcast = ? AND c.worker = ? AND {_ROWS_OF_CHUNKS} AND r.state = 'sending'",
         (
             f"it was being called by {worker.who}, which ended",
@@ -108,7 +108,7 @@ def end(store: Store, transaction: Transaction, broadcast: int, worker: Worker) 
         ),
     )
     transaction(
-        "UPDATE broadcast_chunks AS c SET worker = NULL, done ="  # noqa: S608
+        "UPDATE broadcast_chunks AS c SET worker = NULL, done ="
         f" CASE WHEN {HAS_ROWS_TO_CALL} THEN 0 ELSE 1 END WHERE broadcast = ? AND worker = ?",
         (broadcast, worker.id),
     )
@@ -140,4 +140,4 @@ def end_dead_ones_within(store: Store, transaction: Transaction, broadcast: int)
 def forget(transaction: Transaction, broadcast: int) -> None:
     """Within a transaction: nothing is kept of who worked on the broadcast with this number."""
     for table in ("broadcast_chunks", "broadcast_limits", "workers"):
-        transaction(f"DELETE FROM {table} WHERE broadcast = ?", (broadcast,))  # noqa: S608
+        transaction(f"DELETE FROM {table} WHERE broadcast = ?", (broadcast,))

@@ -167,6 +167,11 @@ def spoken_texts(callflow: Sequence[Action]) -> tuple[str, ...]:
     return tuple(_texts(callflow, "text", "promptMessage", "successMessage", "failureMessage"))
 
 
+def voices(callflow: Sequence[Action]) -> tuple[str, ...]:
+    """The voices that a callflow names."""
+    return tuple(_texts(callflow, "voiceProfile"))
+
+
 def spoken_text(callflow: Sequence[Action]) -> str:
     """Whom it calls and what it says or plays: equal for calls that are the same to the person called."""
     return json.dumps(_texts(callflow, "destination", "text", "promptMessage", "fileUrl", "scenarioName"))

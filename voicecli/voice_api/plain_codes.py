@@ -32,13 +32,17 @@ _UNITS = """
     horas? minutos? segundos? días? semanas? meses años
     ore minuti secondi giorni settimane mesi anni
     kilomet(?:er|re)s? met(?:er|re)s? metern mètres? metros? metri
-    km/h km cm mm kg mg ml kwh kw mb gb tb
+    km/h km cm mm kg mg ml kwh kw mb gb tb miles? ft feet
 """
+_BEFORE_AMOUNTS = "Rs|Rp|RM|Php|S?Fr|kr"  # as some write their currency
+_PLAIN = dict.fromkeys(map(ord, "‐‑－"), "-") | {ord("＋"): "+"}
 _DIGIT = re.compile(r"\d")
 
 
 def find_codes(text: str) -> Iterator[re.Match[str]]:
     """From the left. Nothing is found in a part of a word, a number or an address."""
+    if not text.isascii():
+        text = text.translate(_PLAIN)  # it stays as long as it is
     place = 0
     while digit := _DIGIT.search(text, place):
         # What tells what digits are begins at most two words before them: March the 1st, CHF 1250.
@@ -67,8 +71,9 @@ def _pattern() -> re.Pattern[str]:
     word, blank, mark = rf"[{letter}\d]", "[ \u00a0\u2009\u202f]", r"[./_:@\\&=%~'’]"
     day, month, year = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
     month_name = rf"(?i:{_any(_MONTH_NAMES)})(?![{letter}])\.?"
-    sign, currency = "[$£€¥₩₹₽₺₫฿]", rf"(?:{_any(_CURRENCIES)})(?![{letter}])"
-    unit = rf"{blank}?(?:[%‰°年년円元圓원]|{sign}|(?:{currency}|[ghlm]|(?i:{_any(_UNITS)}))(?![’']|{word}))"
+    sign, currency = "[$£¥฿\u20a0-\u20cf]", rf"(?:{_any(_CURRENCIES)})(?![{letter}])"
+    word_of_unit = rf"(?:{currency}|S?Fr\.?+(?! [A-Z])|[ghlm]|(?i:{_any(_UNITS)}))"
+    unit = rf"{blank}?(?:[%‰°年년円元圓원]|{sign}|{word_of_unit}(?![’']|{word}))"
     number = rf"(?:\d{{1,3}}(?:{blank}\d{{3}})++(?!{blank}?\d)|\d++)(?:[.,'’]\d++)*+"
     amount = rf"{number}(?:-{number})?"
     in_month = (  # March 2026, March 1, 2026, Mar-26
@@ -96,7 +101,8 @@ def _pattern() -> re.Pattern[str]:
     no_code = (
         rf"(?=\d)(?:{'|'.join(begin_with_digit)})",
         rf"(?=[{letter}]+[., -]{{0,2}}(?:(?:del?|the) )?\d)"
-        rf"(?:{in_month}|(?:{currency}|Rs)\.?{blank}?{amount}(?!{word}))",
+        rf"(?:{in_month}|(?:{currency}|{_BEFORE_AMOUNTS})\.?{blank}?{amount}(?!{word})"
+        rf"|[A-Z]{{1,3}}\d{{1,3}}(?:,\d{{3}})++(?:\.\d++)?(?!{word}))",  # P1,250
         r"(?i:https?://|www\.)\S+",
     )
     part_of_longer = (

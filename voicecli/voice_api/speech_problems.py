@@ -17,6 +17,10 @@ _INVISIBLE = (  # control and format characters, fillers, variation selectors, p
     r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
     r"\U000e0000-\U0010ffff]"
 )
+_COUNTRIES = (  # whose addresses people write without www
+    "ae|at|au|be|br|ca|ch|cn|co|cz|de|dk|es|fi|fr|gr|hk|hu|id|ie|il|in|it|jp|kr|me|mx|my|nl|nz|ph|pl|pt|ro"
+    "|ru|sa|se|sg|th|tr|tw|ua|uk|us|vn|za"
+)
 _FIRST_EMOJI = "\u2600"
 _WORD = re.compile(r"[^\W_\u115f\u1160\u3164\uffa0]")  # fillers of Hangul are letters without a shape
 
@@ -44,17 +48,18 @@ def in_words(problems: Iterable[str]) -> str:
 
 @cache
 def _suspects() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    return re.compile(rf"[&<>@*_`~#\]\u20e3{_PICTURE[1:-1]}{_INVISIBLE[1:-1]}]"), re.compile(r"\.[A-Za-z]")
+    return re.compile(rf"[&<>\\@*_`~#\]\u20e3{_PICTURE[1:-1]}{_INVISIBLE[1:-1]}]"), re.compile(r"\.[A-Za-z]")
 
 
 @cache
 def _kinds() -> re.Pattern[str]:
     return re.compile(
         r"(?<=[\u0600-\u109f\u1780-\u17ff\ua800-\uabff])[\u200c\u200d]"  # as Arabic and Indic words have them
-        r"|(?P<address>(?i:://|www\.\w|\w@\w|\w\.(?:com|org|net|info|io|eu)\b)\S*)"
+        r"|(?P<address>(?i:://|www\.\w|\w@\w|\w\.(?:com|org|net|info|io|eu)\b)\S*"
+        rf"|(?:[a-z0-9-]{{2}}\.(?:{_COUNTRIES})\b|\w\.[a-z]{{2,}}/\w)\S*)"
         r"|(?P<html></?[A-Za-z][^<>]*>|<!--|&(?:[A-Za-z]\w+|#\d+|#[xX][0-9A-Fa-f]+);)"
-        r"|(?P<markdown>\*\*|__|~~|`|\]\(|(?m:^(?:#{1,6}|[*+]) )|(?<!\w)(?:\*\w[^*\n]*\*|_\w[^_\n]*_)(?!\w))"
-        r"|(?P<character>[&<>])"
+        r"|(?P<markdown>\*\*|__|~~|`|\]\(|(?m:^(?:#{1,6}|\*) )|(?<!\w)(?:\*\w[^*\n]*\*|_\w[^_\n]*_)(?!\w))"
+        r"|(?P<character>[&<>\\])"
         rf"|(?P<picture>[0-9#*]\ufe0f?\u20e3|{_PICTURE}(?:[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]|\u200d{_PICTURE})*)"
         rf"|(?P<invisible>{_INVISIBLE})"
     )

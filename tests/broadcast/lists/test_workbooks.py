@@ -100,6 +100,10 @@ SHOWN = (
     (datetime(2025, 12, 24, 10, 30), "m/d/yyyy h:mm AM/PM", "12/24/2025 10:30 AM"),  # noqa: DTZ001
     (date(2025, 12, 24), "[$-409]mmmm d, yyyy", "December 24, 2025"),
     (date(2025, 12, 24), '[$-411]yyyy"年"m"月"d"日"', "2025年12月24日"),
+    (date(2025, 12, 24), "[$-407]dd/mm/yyyy", "24.12.2025"),
+    (date(2025, 12, 24), "[$-nl-NL]dd/mm/yyyy", "24-12-2025"),
+    (date(2025, 12, 24), "[$-1010409]m/d/yyyy", "12/24/2025"),
+    (date(2025, 12, 24), "[$-409]mmmm", "December"),
     (time(10, 30), "hh:mm", "10:30"),
     (time(0, 5), '[$-407]h "Uhr" mm', "0 Uhr 05"),
     (1.5, "[h]:mm", "36:00"),
@@ -141,6 +145,11 @@ REFUSED = (
         "[$-407]d. mmmm yyyy",
         "B2 has a format that can't be read: [$-407]d. mmmm yyyy",
     ),
+    (date(2025, 12, 24), "[$-1070000]d/mm/yyyy", "B2 has a format that can't be read"),
+    (date(2025, 12, 24), "[$-th-TH,107]d/mm/yyyy", "B2 has a format that can't be read"),
+    (time(10, 30), "[$-x-systime]h:mm:ss AM/PM", "B2 is a date in the format of the computer's"),
+    (time(10, 30), "[$-C0A]h:mm AM/PM", "B2 has a format that can't be read"),
+    (1250.5, "#,##0.--", "B2 has a format that can't be read"),
     (1234, "# ?/?", "B2 has a format that can't be read: # ?/?"),
     (1234, "[>9]0;0", "B2 has a format that can't be read"),
     (1234, "#,##0,", "B2 has a format that can't be read"),
@@ -213,6 +222,25 @@ def test_repaired_numbers_are_told() -> None:
 )
 def test_an_amount_has_the_decimal_mark_of_the_voice(voice: str, amount: str) -> None:
     assert heard(formatted(1250.5, "#,##0.00"), voice=voice) == amount
+
+
+@pytest.mark.parametrize(
+    ("voice", "code", "shown"),
+    [
+        ("de-DE-Hedda", "dd/mm/yyyy;@", "24.12.2025"),
+        ("nl-BE-Dena", "dd/mm/yyyy", "24/12/2025"),
+        ("nl-NL-Hanna", "dd/mm/yyyy h:mm", "24-12-2025 10:30"),
+        ("en-GB-Susan", "dd/mm/yyyy", "24/12/2025"),
+        ("de-DE-Hedda", "m/d/yyyy", "12/24/2025"),
+        ("de-DE-Hedda", "dd\\/mm\\/yyyy", "24/12/2025"),
+        ("de-DE-Hedda", "[$-40C]dd/mm/yyyy", "24/12/2025"),
+    ],
+)
+def test_a_date_has_the_mark_of_the_voice_where_the_computer_s_region_has_it(
+    voice: str, code: str, shown: str
+) -> None:
+    """Excel writes its own, whatever it is, as a slash."""
+    assert heard(formatted(datetime(2025, 12, 24, 10, 30), code), voice=voice) == shown  # noqa: DTZ001
 
 
 def read(content: bytes, **options: Any) -> list[tuple[int, Sequence[str]]]:

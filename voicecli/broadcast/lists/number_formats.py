@@ -1,5 +1,5 @@
 """A number of a spreadsheet as the text that Excel shows, for the formats that offices use (ECMA-376, part 1,
-18.8.31). What another format makes of it is not guessed."""
+18.8.31). What another format makes of it is not guessed. Dates: ``date_formats``."""
 
 import re
 from collections.abc import Sequence
@@ -7,45 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS
-from openpyxl.utils.datetime import from_excel
 
+from voicecli.broadcast.lists.date_formats import DateOfRegion, date_format
+from voicecli.broadcast.lists.format_sections import EXACT, Shown, Token, plain, read_sections
 from voicecli.broadcast.lists.sheet_cells import CellKind
 
-EXACT = 10**15  # Excel keeps 15 digits
 WIDEST = 11  # characters that General shows
-LAST_DATE = 2_958_466  # the day after 9999-12-31
-_DAY = 86_400
-_SYSTEM = ("F800", "F400")  # "locales" that mean the computer's own date and time
-_ENGLISH = 9  # the language in the lowest ten bits of a locale's number
+_TEXT = ("literal", "slash")
 _BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
-_TOKEN = re.compile(
-    r"""
-    "(?P<quoted>[^"]*)" | \\(?P<escaped>.) | (?P<blank>_.) | (?P<fill>\*.)
-    | \[\$(?P<currency>[^\]-]*)(?:-(?P<locale>[^\]]*))?\]
-    | (?P<colour>\[(?:black|blue|cyan|green|magenta|red|white|yellow|color\ ?\d+)\])
-    | \[(?P<elapsed>h+|m+|s+)\] | (?P<half>AM/PM) | (?P<general>General)
-    | (?P<date>y+|m+|d+|h+|s+) | (?P<exponent>E[+-]?0+) | (?P<digit>[0\#?]) | (?P<mark>[.,]) | (?P<text>@)
-    | (?P<next>;) | (?P<literal>[ $\-+/():!^&'~{}<>=%]|[^\x00-\x7f])
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-
-
-class Shown(NamedTuple):
-    """``kind`` is None for a text without anything special. With ``is_repaired``, Excel shows less of the
-    number than there is: 3.32E+10 or #####."""
-
-    text: str
-    kind: CellKind | None = None
-    is_repaired: bool = False
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
 
 
 class _Format(Protocol):
@@ -66,50 +38,19 @@ def show(value: int | float, code: str | None, epoch: datetime) -> Shown:
 @lru_cache(1_000)
 def _formats(code: str | None) -> Sequence[_Format]:
     """For positive numbers, negative ones, and zero, as far as there are several."""
-    sections = None if code is None else _sections(code)
+    sections = None if code is None else read_sections(code)
     if code is None or sections is None:
         return (_Unknown(code or "unknown"),)
     if code in (BUILTIN_FORMATS[14], BUILTIN_FORMATS[22]):
-        return (_DateOfRegion(),)
+        return (DateOfRegion(),)
     return [_format(section, code) for section in sections]
 
 
-def _sections(code: str) -> list[list[_Token]] | None:
-    """None for what can't be read."""
-    sections: list[list[_Token]] = [[]]
-    end = 0
-    for found in _TOKEN.finditer(code):
-        if found.start() != end:
-            return None
-        end = found.end()
-        match kind := found.lastgroup or "":
-            case "next":
-                sections.append([])
-            case "quoted" | "escaped" | "literal":
-                sections[-1].append(_Token("literal", found[kind]))
-            case "blank":
-                sections[-1].append(_Token("literal", " "))
-            case "currency" | "locale":
-                sections[-1].append(_Token("literal", found["currency"]))
-                sections[-1].append(_Token("locale", (found["locale"] or "").upper()))
-            case "fill" | "colour":
-                pass
-            case _:
-                sections[-1].append(_Token(kind, found[kind]))
-    if len(sections) > 1 and any(token.kind == "text" for token in sections[-1]):
-        sections.pop()  # for texts
-    return sections[:3] if end == len(code) else None
-
-
-def _format(section: Sequence[_Token], code: str) -> _Format:
+def _format(section: Sequence[Token], code: str) -> _Format:
     kinds = [token.kind for token in section]
     locale = next((token.text for token in section if token.kind == "locale" and token.text), "")
     if "date" in kinds or "elapsed" in kinds:
-        if locale in _SYSTEM:
-            return _DateOfRegion()
-        template = _date_template(section, is_english=_is_english(locale))
-        has_day = any(kind == "date" and text[0] in "yYdD" for kind, text in section)
-        return _Unknown(code) if template is None else _Date(template, code, has_day)
+        return date_format(section, locale, code) or _Unknown(code)
     visible = [token for token in section if token.kind != "locale"]
     if "general" in kinds or "text" in kinds:
         place = next(i for i, token in enumerate(visible) if token.kind in ("general", "text"))
@@ -118,12 +59,6 @@ def _format(section: Sequence[_Token], code: str) -> _Format:
     if "exponent" in kinds:
         return _Scientific(kinds.count("digit"))
     return _number_format(visible, code)
-
-
-def _is_english(locale: str) -> bool:
-    if re.fullmatch("[0-9A-F]{1,4}", locale):
-        return int(locale, 16) & 0x3FF == _ENGLISH
-    return locale.startswith("EN-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +86,7 @@ class _General:
         return Shown(self._plain(digits), is_repaired=len(digits.lstrip("-")) > WIDEST)
 
     def _plain(self, text: str) -> str:
-        return _plain(f"{self.before}{text}{self.after}")
+        return plain(f"{self.before}{text}{self.after}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +102,7 @@ class _Scientific:
         return Shown(f"{value:.{max(self.kept - 1, 0)}E}", CellKind.ROUNDED)
 
 
-def _number_format(section: Sequence[_Token], code: str) -> _Format:
+def _number_format(section: Sequence[Token], code: str) -> _Format:
     places = [index for index, token in enumerate(section) if token.kind == "digit"]
     if not places:
         return _Unknown(code) if any(token.kind == "mark" for token in section) else _Number(tuple(section))
@@ -175,9 +110,11 @@ def _number_format(section: Sequence[_Token], code: str) -> _Format:
     commas = [index for index, token in enumerate(section) if token == ("mark", ",")]
     before = [section[index].text for index in places if index < point]
     behind = [section[index].text for index in places if index > point]
-    inside = "".join(token.text for token in section[places[0] : places[-1]] if token.kind == "literal")
+    inside = "".join(token.text for token in section[places[0] : places[-1]] if token.kind in _TEXT)
     scales = any(index > point or index > places[-1] for index in commas)
-    if scales or section.count(_Token("mark", ".")) > 1 or "/" in inside or (commas and inside.strip()):
+    is_bare = point < len(section) and not behind  # "0.--", of which each program makes something else
+    points = section.count(Token("mark", "."))
+    if scales or is_bare or points > 1 or "/" in inside or (commas and inside.strip()):
         return _Unknown(code)
     return _Number(
         tuple(token for token in section if token != ("mark", ",")),
@@ -193,7 +130,7 @@ def _number_format(section: Sequence[_Token], code: str) -> _Format:
 class _Number:
     """``placeholders`` are those for whole digits, of which ``least`` are written anyhow."""
 
-    section: Sequence[_Token]
+    section: Sequence[Token]
     placeholders: int = 0
     least: int = 0
     decimals: int = 0
@@ -203,7 +140,7 @@ class _Number:
     def show(self, value: int | float, epoch: datetime) -> Shown:
         if abs(value) >= EXACT:
             return Shown(f"{value:.5E}", CellKind.ROUNDED)
-        percent = 2 * self.section.count(_Token("literal", "%"))
+        percent = 2 * self.section.count(Token("literal", "%"))
         exact = Decimal(f"{abs(value):.15g}").scaleb(percent)
         rounded = exact.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP)
         whole, _, fraction = f"{rounded:f}".partition(".")
@@ -226,99 +163,4 @@ class _Number:
             else:
                 written.append(text)
         has_marks = bool(fraction) or "," in whole
-        return Shown(_plain("".join(written)), CellKind.NUMBER if has_marks else None)
-
-
-@dataclass(frozen=True, slots=True)
-class _DateOfRegion:
-    def show(self, value: int | float, epoch: datetime) -> Shown:
-        return _too_large_for_date(value) or Shown("", CellKind.REGION)
-
-
-@dataclass(frozen=True, slots=True)
-class _Date:
-    template: str
-    code: str
-    has_day: bool
-
-    def show(self, value: int | float, epoch: datetime) -> Shown:
-        if number := _too_large_for_date(value):
-            return number
-        if not self.has_day <= value < LAST_DATE:
-            return Shown(self.code, CellKind.FORMAT)
-        seconds = round(value * _DAY)
-        moment = from_excel(seconds / _DAY, epoch)
-        hour = seconds // 3600 % 24
-        text = self.template.format(
-            moment=moment if self.has_day else None,
-            hour=hour,
-            hour12=hour % 12 or 12,
-            minute=seconds // 60 % 60,
-            second=seconds % 60,
-            half="PM" if hour >= 12 else "AM",
-            h=seconds // 3600,
-            m=seconds // 60,
-            s=seconds,
-        )
-        return Shown(_plain(text), CellKind.DATE)
-
-
-def _too_large_for_date(value: int | float) -> Shown | None:
-    """The number, of which Excel shows #####."""
-    if LAST_DATE <= value < EXACT and value == int(value):
-        return Shown(str(int(value)), is_repaired=True)
-    return None
-
-
-def _date_template(section: Sequence[_Token], *, is_english: bool) -> str | None:
-    """What ``_Date`` fills in; None where a part can't be written, such as the name of a month in another
-    language."""
-    halves = any(token.kind == "half" for token in section)
-    parts = [token.text[0].lower() if token.kind in ("date", "elapsed") else "" for token in section]
-    written = []
-    for index, (kind, text) in enumerate(section):
-        letters = text.lower()
-        match kind:
-            case "literal" | "mark":
-                written.append(text.replace("{", "{{").replace("}", "}}"))
-            case "half":
-                written.append("{half}")
-            case "elapsed":
-                written.append(f"{{{letters[0]}:0{len(letters)}}}")
-            case "date":
-                before = next(filter(None, reversed(parts[:index])), "")
-                is_minute = before == "h" or next(filter(None, parts[index + 1 :]), "") == "s"
-                field = _date_field(letters, halves=halves, is_minute=is_minute, is_english=is_english)
-                if not field:
-                    return None
-                written.append(field)
-            case "digit":
-                return None
-    return "".join(written)
-
-
-def _date_field(letters: str, *, halves: bool, is_minute: bool, is_english: bool) -> str:
-    width = min(len(letters), 2)
-    match letters[0], len(letters):
-        case "h", _:
-            return f"{{{'hour12' if halves else 'hour'}:0{width}}}"
-        case "s", _:
-            return f"{{second:0{width}}}"
-        case "m", _ if is_minute:
-            return f"{{minute:0{width}}}"
-        case "y", length:
-            return "{moment:%Y}" if length > 2 else "{moment:%y}"
-        case "m", 1 | 2:
-            return f"{{moment.month:0{width}}}"
-        case "d", 1 | 2:
-            return f"{{moment.day:0{width}}}"
-        case "m", 3 | 4 as length if is_english:
-            return "{moment:%B}" if length == 4 else "{moment:%b}"
-        case "d", 3 | 4 as length if is_english:
-            return "{moment:%A}" if length == 4 else "{moment:%a}"
-    return ""
-
-
-def _plain(text: str) -> str:
-    """Without the blanks that only align numbers in a column."""
-    return " ".join(text.split())
+        return Shown(plain("".join(written)), CellKind.NUMBER if has_marks else None)

@@ -10,6 +10,7 @@ from voicecli.errors import InvalidInput
 class CellKind(StrEnum):
     NUMBER = "number"  # has marks between its digits: 1,250.00
     DATE = "date"  # or a time
+    LOCAL_DATE = "local date"  # / in it stands for what the region of the computer has there
     ERROR = "error"
     FORMULA = "formula"  # without a result
     ROUNDED = "rounded"  # digits of it are lost
@@ -53,7 +54,7 @@ class SheetCell(NamedTuple):
     def phone_number(self) -> str:
         """The text without marks between its digits. Raises InvalidInput for what is no number."""
         self.check()
-        if self.kind is CellKind.DATE:
+        if self.kind in (CellKind.DATE, CellKind.LOCAL_DATE):
             raise InvalidInput(
                 f"{self.name} is a date or a time, {self.text}: Excel made it one.", hint=_AS_TEXT
             )

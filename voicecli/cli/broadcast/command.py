@@ -1,15 +1,14 @@
 """``voicecli broadcast``: call everybody on a list, once. Each of its commands is in a file of its name."""
 
-from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from voicecli.cli.broadcast.former_hours import SendCommand
 from voicecli.cli.commands import as_command
-from voicecli.cli.help_format import HelpCommand, HelpGroup, LazyCommands
+from voicecli.cli.help_format import HelpCommand, LazyGroup
 
 if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
@@ -42,15 +41,19 @@ voicecli broadcast results b3f9a1c2d4 -o results.csv
 """
 
 
-class _SendByDefault(HelpGroup):
+@cache
+def _load(name: str) -> "Command":
+    """The command of this name, which is in COMMANDS."""
+    module = import_module(f"voicecli.cli.broadcast.{name}")
+    function = getattr(module, "list_" if name == "list" else name)
+    return as_command(name, function, module.EXAMPLES, cls=SendCommand if name == "send" else HelpCommand)
+
+
+class _SendByDefault(LazyGroup):
     """A group whose first argument may be left out: then it is send."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = cast("dict[str, Command]", LazyCommands(COMMANDS, _load))
-
-    def summaries(self) -> Mapping[str, str]:
-        return COMMANDS
+    SUMMARIES = COMMANDS
+    load = staticmethod(_load)
 
     def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
@@ -74,14 +77,6 @@ class _SendByDefault(HelpGroup):
             from voicecli.cli.hints import no_such_list
 
             raise no_such_list(path, name, self.commands)
-
-
-@cache
-def _load(name: str) -> "Command":
-    """The command of this name, which is in COMMANDS."""
-    module = import_module(f"voicecli.cli.broadcast.{name}")
-    function = getattr(module, "list_" if name == "list" else name)
-    return as_command(name, function, module.EXAMPLES, cls=SendCommand if name == "send" else HelpCommand)
 
 
 broadcast = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=_SendByDefault)

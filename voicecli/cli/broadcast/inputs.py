@@ -11,9 +11,10 @@ from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content, SendOptions
 from voicecli.broadcast.plan import Plan, numbers_of
 from voicecli.calling.script import refuse_conflicts
-from voicecli.cli.call.arguments import json_document, refuse_hours
+from voicecli.cli.call.arguments import json_document
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
+from voicecli.quiet_hours import refuse_hours
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
 

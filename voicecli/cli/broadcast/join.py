@@ -9,8 +9,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import Concurrency, Id
-from voicecli.cli.options.outcome import Timeout
+from voicecli.cli.options.broadcast import Id, KeptConcurrency, KeptTimeout
 from voicecli.cli.options.public_access import AccessOptions
 
 EXAMPLES = """\
@@ -32,8 +31,8 @@ def join(
             "which the broadcast was begun.",
         ),
     ] = None,
-    concurrency: Concurrency = None,
-    timeout: Timeout = None,
+    concurrency: KeptConcurrency = None,
+    timeout: KeptTimeout = None,
     access: AccessOptions,
     only_id: common.QuietFlag = False,  # noqa: ARG001
 ) -> ExitCode:

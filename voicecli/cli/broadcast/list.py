@@ -1,6 +1,5 @@
 """``voicecli broadcast list``: the broadcasts of this machine."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common
+from voicecli.clock import to_local
 from voicecli.output import Column, TableRow
 
 if TYPE_CHECKING:
@@ -49,10 +49,9 @@ def _row(store: "Store", broadcast: "Broadcast") -> TableRow:
 
     counts, state = status.counts(store, broadcast), status.state(store, broadcast)
     shard = "" if broadcast.parts == 1 else f" {broadcast.part}/{broadcast.parts}"
-    begun = datetime.fromtimestamp(broadcast.created / 1e6, UTC).astimezone()
     texts = (
         broadcast.id,
-        f"{begun:%Y-%m-%d %H:%M}",
+        f"{to_local(broadcast.created):%Y-%m-%d %H:%M}",
         state,
         f"{counts.total:,}",
         f"{counts.accepted:,}",

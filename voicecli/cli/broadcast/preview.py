@@ -10,7 +10,6 @@ import typer
 
 from voicecli import durations, interrupts
 from voicecli.broadcast.begin import RESPONSE_TIME, ClosedZones, Prepared
-from voicecli.broadcast.eligibility import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.options import Content
 from voicecli.broadcast.speech import SpeechProblems, find_speech_problems
 from voicecli.broadcast.start_time import describe_start
@@ -23,16 +22,15 @@ from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.settings import Settings
-from voicecli.store.broadcasts import BroadcastRow
-from voicecli.store.contacts import LEFT_OUT_IN_SUM
+from voicecli.store.broadcasts import BroadcastRow, LeftOut
 from voicecli.voice_api.callflow import spoken_texts
 
 MOST_WARNINGS = 3
 MOST_ZONES = 5  # in which people can't be called
 REASONS = {
-    SKIPPED_BY_LIST: "on the do-not-call list",
-    SKIPPED_UNSUBSCRIBED: "unsubscribed",
-    LEFT_OUT_IN_SUM: "called too often for now (resume calls them later)",
+    LeftOut.DO_NOT_CALL: "on the do-not-call list",
+    LeftOut.UNSUBSCRIBED: "unsubscribed",
+    LeftOut.AT_MOST: "called too often for now (resume calls them later)",
 }
 """Why people are not called, behind their number."""
 
@@ -134,8 +132,7 @@ def _data(prepared: Prepared, closed: Sequence[ClosedZones], speech: SpeechProbl
         "sentBefore": None if before is None else before.details["broadcastId"],
         "skipped": validated.skipped_numbers,
         "skippedReasons": [
-            {"reason": reason, "people": people}
-            for reason, people in prepared.reasons_to_skip().most_common()
+            {"reason": kind.words, "people": people} for kind, people in prepared.left_out().most_common()
         ],
         "calledTooOften": prepared.too_often,
         "invalid": validated.invalid,
@@ -181,8 +178,8 @@ def _facts(prepared: Prepared, closed: Sequence[ClosedZones]) -> Iterator[Line]:
         yield f"This is shard {shard[0]} of {shard[1]}, of {_people(validated.total)} in all.{total}", ""
     if validated.invalid:
         yield f"{counted(validated.invalid, 'row')} can't be called.", ""
-    if reasons := prepared.reasons_to_skip():
-        counts = [f"{count:,} {REASONS.get(reason, reason)}" for reason, count in reasons.most_common()]
+    if left_out := prepared.left_out():
+        counts = [f"{count:,} {REASONS[kind]}" for kind, count in left_out.most_common()]
         yield f"Not called: {', '.join(counts)}.", ""
     if prepared.plan.option_columns:
         yield _option_columns(prepared), ""

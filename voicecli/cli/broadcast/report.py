@@ -35,8 +35,8 @@ def report(
 ) -> None:
     """Write a report on a broadcast: a page to read, to hand on and to print.
 
-    It is one file that loads nothing from outside. Of more than 2,000 people the page has the first ones, and
-    a CSV file beside it has all of them.
+    It is one file that loads nothing from outside. If there are more than 2,000 people, the page shows the
+    first ones, and a CSV file beside it has all of them.
     """
     from voicecli.broadcast import report_recording
     from voicecli.broadcast.report_files import ReportFiles

@@ -10,9 +10,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import Id, PaceOptions
-from voicecli.cli.options.call import AtMostOption
-from voicecli.cli.options.outcome import Timeout
+from voicecli.cli.options.broadcast import Id, KeptAtMost, KeptTimeout, PaceOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import flag
 
@@ -44,13 +42,14 @@ def resume(
         bool, flag("Also send the calls again that 8x8 refused.", "--retry-refused")
     ] = False,
     pace: PaceOptions,
-    at_most: AtMostOption = None,
-    timeout: Timeout = None,
+    at_most: KeptAtMost = None,
+    timeout: KeptTimeout = None,
     access: AccessOptions,
     only_id: common.QuietFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Go on with a broadcast that was interrupted or stopped, with the options of its start.
 
+    Options that are given here take the place of those.
     Nobody is called twice: rows whose requests were under way at the interruption are unknown, and called
     again only with --retry-unknown. The list is read again, and must not have changed.
     """

@@ -10,7 +10,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import AudienceOptions, HoursOptions, PaceOptions, RetryOptions
+from voicecli.cli.options.broadcast import AudienceOptions, FirstPaceOptions, HoursOptions, RetryOptions
 from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
@@ -68,7 +68,7 @@ def send(
     audience: AudienceOptions,
     recipients: RecipientOptions,
     outcomes: OutcomeOptions,
-    pace: PaceOptions,
+    pace: FirstPaceOptions,
     hours: HoursOptions,
     retries: RetryOptions,
     valid_for: ValidFor = None,
@@ -83,8 +83,9 @@ def send(
     broadcast can go on with voicecli broadcast resume. A column with the name of an option, such as voice or
     repeat, sets that option for its row.
 
-    Exit code 0 means that 8x8 accepted all calls (with --wait, --digits or --retry: that all were
-    completed, with --confirm or --keys: confirmed), 7 that some were not, 9 that this list was sent before.
+    Exit code 0 means that 8x8 accepted all calls; with --wait, --digits or --retry that all were completed,
+    and with --confirm or --keys that all were confirmed. 7 means that some were not, 9 that this list was
+    sent before.
     """
     from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
     from voicecli.cli.broadcast import inputs, preview

@@ -114,6 +114,13 @@ def warn_of_speech(context: Context, requests: Sequence[CallRequest]) -> None:
         context.output.warning(f"The text has {speech.in_words(problems)}. {speech.ADVICE}")
 
 
+def warn_of_voices(context: Context, requests: Sequence[CallRequest]) -> None:
+    """Warn of voices that look like none of 8x8's, also in a callflow of the user's own."""
+    voices = (voice for request in requests for voice in callflow.voices(request.callflow))
+    for voice in dict.fromkeys(voices):
+        wiring.warn_of_voice(context, voice)
+
+
 def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
     if len(asked.words) > 1:
         _refuse_time(word)
@@ -207,21 +214,13 @@ def _maker(
     if script.play is None:
         script = replace(script, text=_message(context, asked))
         if ":" in (script.text or ""):  # without one it may be a code
+            from voicecli.quiet_hours import refuse_hours
+
             refuse_hours(script.text or "", hint=HOW_TO_CALL)
         script.check_text(script.text or "")
     values = settings.require(*CONNECTION, "source", *(("voice_profile",) if script.play is None else ()))
-    if script.play is None:
-        wiring.warn_of_voice(context, values["voice_profile"])
     complete = replace(script, source=values["source"], voice=values.get("voice_profile"))
     return lambda number, message_id: complete.request(number or "", message_id=message_id)
-
-
-def refuse_hours(message: str, *, hint: str) -> None:
-    """A message that is only hours was meant as those in which nobody is called. Raises InvalidInput."""
-    from voicecli.quiet_hours import looks_like_hours
-
-    if looks_like_hours(message):
-        raise InvalidInput("The message is nothing but hours: nobody was called.", hint=hint)
 
 
 def _message(context: Context, asked: Arguments) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 import typer
 
 from voicecli import phone
-from voicecli.cli.options.call import RecipientOptions
+from voicecli.cli.options.call import AT_MOST, RecipientOptions
+from voicecli.cli.options.outcome import TIMEOUT, OutcomeOptions
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
 from voicecli.errors import InvalidInput, quote
@@ -30,7 +31,7 @@ class AudienceOptions:
     sheet: Annotated[str | None, option("NAME", "The sheet of a workbook. Default: the first.")] = None
     hidden: Annotated[bool, flag("Take hidden rows of a sheet, too.")] = False
     skip_invalid: Annotated[bool, flag("Leave out invalid rows, and call the others.")] = False
-    all_faults: Annotated[bool, flag("Show all invalid rows, not three of a kind.")] = False
+    all_faults: Annotated[bool, flag("Show all invalid rows, not only three of each kind.")] = False
     do_not_call: Annotated[str | None, option("FILE", "A list of numbers not to call.")] = None
     again: Annotated[bool, flag("Send a list again that was sent before.")] = False
     try_on: Annotated[
@@ -59,9 +60,15 @@ class AudienceOptions:
         return part, parts
 
 
-Concurrency = Annotated[
-    int | None, option("N", "How many requests may be open at once. Default: 32.", parser=whole(1, 1000))
+# Of a broadcast that was begun before: without them, as they were then.
+KeptConcurrency = Annotated[
+    int | None, option("N", "How many requests may be open at once.", parser=whole(1, 1000))
 ]
+KeptTimeout = Annotated[
+    timedelta | None,
+    option("TIME", TIMEOUT, parser=duration, panel=OutcomeOptions.PANEL),
+]
+KeptAtMost = Annotated[str | None, option("N/TIME", AT_MOST, "--at-most", panel=AudienceOptions.PANEL)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,17 @@ class PaceOptions:
     rate: Annotated[
         str | None, option("N/s", "Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h).")
     ] = None
-    concurrency: Concurrency = None
+    concurrency: KeptConcurrency = None
     max_calls: Annotated[
         int | None, option("N", "Stop after N calls; resume calls the others.", parser=whole(1, MAX_ROWS))
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPaceOptions(PaceOptions):
+    """The same where the broadcast begins."""
+
+    concurrency: KeptConcurrency = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +101,9 @@ class HoursOptions:
 
     not_between: Annotated[
         str | None,
-        option("FROM-TO", "Call nobody between these times, in their own time zone, such as 21:00-08:00."),
+        option("FROM-TO", "Call nobody between these times, in each person's time zone: 21:00-08:00."),
     ] = None
-    weekdays: Annotated[bool, flag("Call only from Monday to Friday, in their own time zone.")] = False
+    weekdays: Annotated[bool, flag("Call only from Monday to Friday, in each person's time zone.")] = False
     start_at: Annotated[
         str | None,
         option(

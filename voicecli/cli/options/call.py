@@ -53,16 +53,10 @@ class CallOptions:
     dry_run: Annotated[bool, flag("Show the request without sending it.")] = False
 
 
-AtMostOption = Annotated[
-    str | None,
-    option(
-        "N/TIME",
-        "Call nobody more often than this, by all calls in the store but those that reached nobody: 1/24h, "
-        "2/7d; none for no limit. Default: VOICECLI_AT_MOST.",
-        "--at-most",
-        panel="Recipients",
-    ),
-]
+AT_MOST = (
+    "Call nobody more often than this: 1/24h, 2/7d, or none for no limit. All calls in the store count but "
+    "those that reached nobody."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +69,5 @@ class RecipientOptions:
     any_number: Annotated[
         bool, flag("Call numbers even if their range is unknown here, as long as their length is right.")
     ] = False
-    at_most: AtMostOption = None
+    at_most: Annotated[str | None, option("N/TIME", f"{AT_MOST} Default: VOICECLI_AT_MOST.")] = None
     region: Annotated[str | None, option("CC", "The country of national numbers, such as FR.")] = None

@@ -138,15 +138,9 @@ class OutputOptions:
 
 @dataclass(frozen=True, slots=True)
 class SettingsOptions:
-    """Where settings are read from."""
+    """Where settings are read from, and which store is used."""
 
     env_file: EnvFile = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoreOptions:
-    """Which store is used."""
-
     store: Annotated[str | None, STORE_URL()] = None
 
 
@@ -161,11 +155,10 @@ def with_output_options(
     names = {parameter.name for parameter in own}
     at = len(own) - (own[-1].annotation is QuietFlag)
     as_json, _, debug = map(as_parameter, fields(OutputOptions))
+    env_file, store = map(as_parameter, fields(SettingsOptions))
     last = [debug]
     if reads_settings:
-        last += map(as_parameter, fields(SettingsOptions))
-    if reads_settings and uses_store:
-        last += map(as_parameter, fields(StoreOptions))
+        last += [env_file, store] if uses_store else [env_file]
 
     @wraps(function)
     def command(**given: Any) -> T:

@@ -7,11 +7,7 @@ from typing import Annotated, ClassVar
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import duration
 
-_OUTCOME = "Outcome"
-Timeout = Annotated[
-    timedelta | None,
-    option("TIME", "How long to wait for an outcome. Default: 5m.", parser=duration, panel=_OUTCOME),
-]
+TIMEOUT = "How long to wait for an outcome."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class OutcomeOptions:
     ] = None
     hash_ends: Annotated[bool, flag("With --digits: the # key ends the code.", "--hash")] = False
     thanks: Annotated[str | None, option("TEXT", "What to say once a key was pressed.")] = None
-    timeout: Timeout = None
+    timeout: Annotated[timedelta | None, option("TIME", f"{TIMEOUT} Default: 5m.", parser=duration)] = None
     vca_elsewhere: Annotated[
         bool,
         flag(

@@ -1,15 +1,14 @@
 """``voicecli store``: a store that the machines of a team share. Each of its commands is in a file of its
 name."""
 
-from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import typer
 
 from voicecli.cli.commands import as_command
-from voicecli.cli.help_format import HelpGroup, LazyCommands
+from voicecli.cli.help_format import LazyGroup
 
 if TYPE_CHECKING:
     from typer._click import Command
@@ -30,21 +29,17 @@ voicecli store copy
 """
 
 
-class _Commands(HelpGroup):
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = cast("dict[str, Command]", LazyCommands(COMMANDS, _load))
-
-    def summaries(self) -> Mapping[str, str]:
-        return COMMANDS
-
-
 @cache
 def _load(name: str) -> "Command":
     """The command of this name, which is in COMMANDS."""
     module = import_module(f"voicecli.cli.store.{name}")
     reads_settings = name not in READ_NO_SETTINGS
     return as_command(name, getattr(module, name), module.EXAMPLES, reads_settings=reads_settings)
+
+
+class _Commands(LazyGroup):
+    SUMMARIES = COMMANDS
+    load = staticmethod(_load)
 
 
 store = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=_Commands)

@@ -15,8 +15,8 @@ voicecli store key --json | jq -r .key
 def key(ctx: typer.Context) -> None:
     """Make the key that all machines of a team need beside their database.
 
-    Each call prints a new one, and keeps it nowhere. What is hashed or encrypted in the database is so
-    with this key. Without it, --once and encrypted messages can't be read any more.
+    It is stored nowhere, and each run prints another one. What is hashed or encrypted in the database is so
+    with this key: without it, messages can't be read and --once does not know earlier calls any more.
     """
     context = context_of(ctx)
     new = team_store.new_key()

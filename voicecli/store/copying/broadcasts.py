@@ -22,7 +22,10 @@ BROADCASTS = Kind(
     later=("state", "sealed"),
 )
 INTERRUPTED = "it was interrupted"  # as in broadcast_journal
-_CHANGES = (*("state", "attempts", "changed", "session", "outcome", "digits", "seconds", "reason", "bridge"),)
+_CHANGES = (
+    *("state", "attempts", "changed", "session", "outcome", "digits", "seconds", "reason", "bridge"),
+    "left_out",
+)
 ROWS = Kind(
     "broadcast rows",
     "broadcast_rows",
@@ -83,7 +86,7 @@ class CopyingBroadcasts:
         """Let it be seen, as it is in the source. What was reported since it was begun is read once more: its
         events have other numbers there, and some may have come there before."""
         newest = "(SELECT coalesce(max(id), 0) FROM events)"
-        before = f"SELECT coalesce(min(id) - 1, {newest}) FROM events WHERE received >= ?"  # noqa: S608
+        before = f"SELECT coalesce(min(id) - 1, {newest}) FROM events WHERE received >= ?"
         seen = self._target.read_number(before, (BROADCASTS.value(row, "created"),))
         update = "UPDATE broadcasts SET state = ?, sealed = ?, seen = ? WHERE number = ?"
         with self._target.transaction() as transaction:
@@ -113,7 +116,7 @@ class CopyingBroadcast(Copying):
 
     def insert(self, transaction: Transaction, rows: Sequence[Row]) -> None:
         columns = f"{', '.join(self.kind.columns)}, seen"
-        insert = f"INSERT INTO broadcasts ({columns}) VALUES ({', '.join('?' * columns.count(','))}, ?)"  # noqa: S608
+        insert = f"INSERT INTO broadcasts ({columns}) VALUES ({', '.join('?' * columns.count(','))}, ?)"
         planning = [(*row[:-2], BroadcastState.PLANNING, _sealed(self.target, row), 0) for row in rows]
         transaction.execute_many(insert, planning)
 
@@ -142,7 +145,7 @@ class CopyingRows(Copying):
     def rows(self) -> Iterator[Row]:
         """What was being sent when it was interrupted is unknown."""
         columns = self.kind.columns[1:]
-        query = f"SELECT {', '.join(columns)} FROM broadcast_rows WHERE broadcast = ? ORDER BY line"  # noqa: S608
+        query = f"SELECT {', '.join(columns)} FROM broadcast_rows WHERE broadcast = ? ORDER BY line"
         state, reason = columns.index("state"), columns.index("reason")
         for row in self.source.rows(query, (self._theirs,)):
             values = list(row)
@@ -157,7 +160,7 @@ class CopyingRows(Copying):
         if progress[0] <= progress[1]:
             return False
         columns = ", ".join(f"{name} = ?" for name in _CHANGES)
-        update = f"UPDATE broadcast_rows SET {columns} WHERE broadcast = ? AND line = ? AND attempts = ?"  # noqa: S608
+        update = f"UPDATE broadcast_rows SET {columns} WHERE broadcast = ? AND line = ? AND attempts = ?"
         values = [self.kind.value(ours, name) for name in _CHANGES]
         which = (*self.kind.key_of(ours), self.kind.value(theirs, "attempts"))
         return transaction(update, (*values, *which)).changed == 1
@@ -167,7 +170,7 @@ def _broadcasts(source: Store) -> list[tuple[int, Row]]:
     """Those whose rows were planned, with their numbers. What they say is readable; it is empty where it
     can't be unsealed. One that is not done is stopped: nobody goes on with it unless a person says so."""
     columns = ", ".join(BROADCASTS.columns)
-    query = f"SELECT number, {columns} FROM broadcasts WHERE state != ? ORDER BY number"  # noqa: S608
+    query = f"SELECT number, {columns} FROM broadcasts WHERE state != ? ORDER BY number"
     found = []
     for number, *row in source.rows(query, (BroadcastState.PLANNING,)):
         if row[-2] == BroadcastState.OPEN:

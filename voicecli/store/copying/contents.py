@@ -64,7 +64,7 @@ class CopyingEvents(Copying):
         count = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
         [(last,)] = transaction(count, (len(rows),)).rows
         columns = ("id", *self.kind.columns)
-        insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+        insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         first = last - len(rows) + 1
         transaction.execute_many(insert, [(first + place, *row) for place, row in enumerate(rows)])
         exists = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"
@@ -103,7 +103,7 @@ class CopyingRuns(Copying):
             for guard in self._guards.get(self.kind.key_of(row), ())
         ]
         columns = "run, base_url, subaccount, client_request_id, fingerprint"
-        transaction.execute_many(f"INSERT INTO guards ({columns}) VALUES (?, ?, ?, ?, ?)", guards)  # noqa: S608
+        transaction.execute_many(f"INSERT INTO guards ({columns}) VALUES (?, ?, ?, ?, ?)", guards)
 
     def numbers(self) -> dict[int, int]:
         """The numbers that they have there, by those of the source."""
@@ -143,7 +143,7 @@ class CopyingCalls(Copying):
             return False
         key = " AND ".join(f"{name} = ?" for name in self.kind.key)
         columns = ", ".join(f"{name} = ?" for name in _OUTCOME)
-        update = f"UPDATE calls SET {columns} WHERE {key} AND state = ?"  # noqa: S608
+        update = f"UPDATE calls SET {columns} WHERE {key} AND state = ?"
         values = [self.kind.value(ours, name) for name in _OUTCOME]
         return transaction(update, (*values, *self.kind.key_of(ours), state)).changed == 1
 
@@ -176,9 +176,9 @@ def _context(row: Row) -> bytes:
 def copy_dropped_webhooks(source: Store, target: Store) -> None:
     """Those that are not put back, which is told once."""
     columns = "base_url, subaccount, type, url"
-    query = f"SELECT {columns} FROM dropped_webhooks"  # noqa: S608
+    query = f"SELECT {columns} FROM dropped_webhooks"
     with target.transaction() as transaction:
         there = set(target.rows(query))
         new = {as_kept(row) for row in source.rows(query)} - there
-        insert = f"INSERT INTO dropped_webhooks ({columns}) VALUES (?, ?, ?, ?)"  # noqa: S608
+        insert = f"INSERT INTO dropped_webhooks ({columns}) VALUES (?, ?, ?, ?)"
         transaction.execute_many(insert, sorted(new, key=repr))

@@ -23,7 +23,7 @@ def list_webhooks() -> Operation[tuple[Webhook, ...]]:
 
 
 def set_webhook(
-    type: str,  # noqa: A002
+    type: str,
     url: str,
     *,
     authorization: str | None = None,
@@ -50,7 +50,7 @@ def set_webhook(
     )
 
 
-def delete_webhook(type: str) -> Operation[Json]:  # noqa: A002
+def delete_webhook(type: str) -> Operation[Json]:
     """Stop reporting one type. Refused (404) where it was not set; perhaps for UNDELETABLE_WEBHOOKS, too."""
     return Operation("delete webhook", "DELETE", f"/webhooks/{quote(type, safe='')}", dict, changes=True)
 
