@@ -2,15 +2,23 @@
 
 import math
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 from voicecli import interrupts
 
-if TYPE_CHECKING:
-    from voicecli.store.postgresql import PostgresqlStore
-
 PATIENCE = 6  # seconds; requests to 8x8 that are under way have to get their answers in time
 LOOK_EVERY = 1.0  # seconds
+
+
+class Cuttable(Protocol):
+    """A store with a connection: ``uses`` says how many statements and transactions were begun in it."""
+
+    uses: int
+
+    @property
+    def is_active(self) -> bool: ...
+
+    def cut(self) -> None: ...
 
 
 class HangGuard:
@@ -18,9 +26,7 @@ class HangGuard:
     PATIENCE (``at_signals``: or where a signal has come that is to end the program), its connection is cut,
     and it raises StoreUnreachable. ``is_patient``: however long it takes."""
 
-    def __init__(
-        self, store: "PostgresqlStore", *, at_signals: bool = False, is_patient: bool = False
-    ) -> None:
+    def __init__(self, store: Cuttable, *, at_signals: bool = False, is_patient: bool = False) -> None:
         self._store = store
         self._at_signals = at_signals
         self._patience = math.inf if is_patient else PATIENCE
