@@ -148,7 +148,7 @@ def test_a_broadcast_whose_database_goes_before_anybody_is_called_is_refused(
     monkeypatch.setattr(resume, "plan_broadcast", cut_and_plan)
     done = voicecli("broadcast", command, begun.out.strip(), env=machine.env)
     assert (done.code, done.out) == (3, "")
-    assert "Nobody was called." in done.err
+    assert "Nothing was sent." in done.err
     assert len(own_sandbox.sandbox.requested) == 1
 
 

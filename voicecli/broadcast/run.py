@@ -1,8 +1,8 @@
 """Runs a broadcast that is in the journal: calls the rows that are left, and follows the reports of 8x8."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -12,12 +12,13 @@ from voicecli.broadcast.in_flight import RequestSender
 from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Plan
-from voicecli.errors import ConfigurationError, StoreFailed, StoreUnreachable, VoicecliError
+from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow
+from voicecli.store.opening import before_first_call
 from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ async def run_broadcast(
         sender = RequestSender(
             journal, client, policy, eligibility, make_request, vca_elsewhere=vca_elsewhere
         )
-        with _before_any_call():
+        with before_first_call():
             engine = Engine(
                 journal,
                 sender,
@@ -123,8 +124,7 @@ async def run_broadcast(
         async with AsyncExitStack() as stack:
             try:
                 if receiving is not None:
-                    with _before_any_call():
-                        listener = await stack.enter_async_context(receiving)
+                    listener = await stack.enter_async_context(receiving)
                 await stack.enter_async_context(client)
                 await engine.run()
                 ended = await end(engine, interrupted=False)
@@ -137,15 +137,6 @@ async def run_broadcast(
             pace.close()
         if broadcast.plan.has_question:
             update_outcomes_if_writable(journal.store)  # deletes sealed callflows that nobody needs any more
-
-
-@contextmanager
-def _before_any_call() -> Iterator[None]:
-    """Where the database goes away inside, the error says that nothing was sent."""
-    try:
-        yield
-    except StoreUnreachable as error:
-        raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
 
 def _pace(journal: Journal, rate: float | None) -> Pace:

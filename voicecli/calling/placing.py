@@ -217,7 +217,7 @@ class Placer:
         if self._run is not None:
             return
         try:
-            with self._nothing_sent(), open_guarded(self.store) as store:
+            with nothing_sent(), open_guarded(self.store) as store:
                 if len(requests) == 1 and not self._call_unsubscribed:
                     refuse_unsubscribed(store, requests[0])
                 if len(requests) == 1:
@@ -259,7 +259,7 @@ class Placer:
             f"it is not known whether {whom} has unsubscribed, and voicecli sessions will not know this call"
         )
         try:
-            with self._nothing_sent():
+            with nothing_sent():
                 store = stack.enter_context(open_guarded(self.store))
                 newest = last_event_number(store)
                 if not self._call_unsubscribed:
@@ -311,17 +311,6 @@ class Placer:
         return self._store_is_needed or is_guarded
 
     @contextmanager
-    def _nothing_sent(self) -> Iterator[None]:
-        try:
-            yield
-        except StoreFailed as error:
-            raise ConfigurationError(f"{error.message}{_NOTHING_SENT}", hint=error.hint) from error
-        except ConfigurationError as error:
-            if is_store_unreachable(error):
-                error.message += _NOTHING_SENT
-            raise
-
-    @contextmanager
     def _warn_of(self, trouble: str) -> Iterator[None]:
         """Warn if the store fails: the call was placed all the same."""
         try:
@@ -334,3 +323,17 @@ class Placer:
 
 
 _NOTHING_SENT = " Nothing was sent."
+
+
+@contextmanager
+def nothing_sent() -> Iterator[None]:
+    """Inside, no request leaves: a store that fails is as one that can't be opened. Raises
+    ConfigurationError."""
+    try:
+        yield
+    except StoreFailed as error:
+        raise ConfigurationError(f"{error.message}{_NOTHING_SENT}", hint=error.hint) from error
+    except ConfigurationError as error:
+        if is_store_unreachable(error):
+            error.message += _NOTHING_SENT
+        raise

@@ -18,7 +18,7 @@ from voicecli.calling.call_events import (
     StoreBack,
 )
 from voicecli.calling.endings import Ending
-from voicecli.calling.placing import Placer, attempt_of
+from voicecli.calling.placing import Placer, attempt_of, nothing_sent
 from voicecli.calling.results import Result, failed_result, told_result
 from voicecli.calling.waited_call import WaitedCall, WaitOptions
 from voicecli.errors import (
@@ -144,10 +144,8 @@ class OutcomeWaiter:
         return await self._follower.when_free(place, retry=ConfigurationError)  # raised only before sending
 
     async def _place_once(self, request: CallRequest, earlier: Sequence[WaitedCall]) -> WaitedCall:
-        try:
+        with nothing_sent():
             newest = read_positions.last_event_number(self._store)
-        except StoreFailed as error:
-            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         asks = self._placer.asks(request) if self._options.digits else None
         pending = PendingCall(attempt_of(request, asks, self._placer.key_names))
         call = WaitedCall(request, pending, before=newest, seen=newest)

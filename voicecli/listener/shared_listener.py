@@ -10,13 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from voicecli.errors import (
-    ConfigurationError,
-    OutcomeUnknown,
-    StoreUnreachable,
-    Unreachable,
-    VoicecliError,
-)
+from voicecli.errors import ConfigurationError, OutcomeUnknown, Unreachable, VoicecliError
 from voicecli.listener.event_receivers import VCA, EventReceiver, find_receiver, local_receiver, no_receiver
 from voicecli.listener.local_listeners import (
     FoundListener,
@@ -33,6 +27,7 @@ from voicecli.listener.tasks import end_task, to_its_end
 from voicecli.listener.team_listeners import find_listener
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
+from voicecli.store.opening import before_first_call
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.operations.webhooks import Webhook
 
@@ -138,11 +133,10 @@ class SharedListener:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._begin()
+            with before_first_call():
+                await self._begin()
         except OutcomeUnknown as error:  # of a webhook; as it is, it would be told of calls
             raise Unreachable(error.message, hint=error.hint) from error
-        except StoreUnreachable as error:  # the same
-            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         if self._tenant is not None:
             self._watching = asyncio.create_task(self._watch_listener())
         return self

@@ -11,7 +11,7 @@ from voicecli.store.broadcasts import (
     RowState,
     set_state,
 )
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, marks
 from voicecli.store.paging import Place, read_pages
 
 _COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
@@ -86,7 +86,7 @@ class StoredBroadcast:
 def read_rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[BroadcastRow]:
     """The rows in these states, else all, in the order of the list; others may be working on them."""
     states = states or tuple(RowState)
-    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT ?"
+    which = f"line > ? AND state IN ({marks(states)}) ORDER BY line LIMIT ?"
 
     def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
         return select_rows(store, broadcast, which, (*last, *states, limit))
@@ -143,7 +143,7 @@ def group_rows(store: Store, broadcast: Broadcast) -> Iterator[tuple[BroadcastRo
 
 def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Iterator[BroadcastRow]:
     """The rows whose calls ended so, in the order of the list."""
-    which = f"line > ? AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY line LIMIT ?"
+    which = f"line > ? AND outcome IN ({marks(outcomes)}) ORDER BY line LIMIT ?"
 
     def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
         return select_rows(store, broadcast, which, (*last, *outcomes, limit))

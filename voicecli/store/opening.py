@@ -66,12 +66,12 @@ def open_interruptible(place: StorePlace) -> Iterator[Store]:
 
 @contextmanager
 def before_first_call() -> Iterator[None]:
-    """Inside, nobody was called yet: a store that fails is as one that can't be opened. Raises
+    """Inside, nobody is called yet: a store that fails is as one that can't be opened. Raises
     ConfigurationError."""
     try:
         yield
     except StoreFailed as error:
-        raise ConfigurationError(f"{error.message} Nobody was called.", hint=error.hint) from error
+        raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
 
 def migrate_store(place: StorePlace) -> "Migrated":
