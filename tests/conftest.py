@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import accepted_connections
 import in_process
+import left_behind
 import postgresql_server
 import process_guard
 import pytest
@@ -37,7 +38,7 @@ NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandb
 FOREIGN = re.compile("EIGHT_X_EIGHT|OUTBOUND|VOICE|WEBHOOK|NGROK|.*proxy", re.IGNORECASE)
 start_writer = recorder.start_writer
 FOLDERS = itertools.count()
-DEADLINE = 30.0  # seconds that any one thing may take before a test gives up
+DEADLINE = 60.0  # seconds that any one thing may take before a test gives up
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ def pytest_configure() -> None:
     ready_stores.install()
     process_guard.install()
     accepted_connections.install()
+    left_behind.end_forks_with_us()
     if WORKER:
         gc.disable()  # hardly anything of what is collected is garbage
         sys.dont_write_bytecode = False
@@ -281,9 +283,9 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def patient_sandboxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sandboxes do not give up an event that a busy listener takes only after a minute; else they try for two
-    minutes of theirs, at most a second of ours."""
-    monkeypatch.setattr(delivery, "RETRY_AFTER", (*delivery.RETRY_AFTER, *[1_000] * 60))
+    """Sandboxes try for a minute at least to deliver an event; else for two of theirs, often a blink of ours,
+    in which a busy listener may not take it, or not be there yet."""
+    monkeypatch.setattr(delivery, "RETRY_AFTER", (*delivery.RETRY_AFTER, *[100] * 600))
 
 
 @pytest.fixture
