@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -88,6 +89,23 @@ class RunningSandbox:
     @property
     def environment(self) -> dict[str, str]:
         return environment(self.sandbox.url)
+
+    @contextmanager
+    def holding_summaries(self) -> Iterator[threading.Event]:
+        """Inside, how calls ended is reported only when the event is set."""
+        may_leave, delivery = threading.Event(), self.sandbox._delivery
+        deliver = delivery.deliver
+
+        async def wait_and_deliver(kind: str, event: dict[str, object], **options: Any) -> bytes | None:
+            if kind == "VSS":
+                await asyncio.to_thread(may_leave.wait)
+            return await deliver(kind, event, **options)
+
+        delivery.deliver = wait_and_deliver  # type: ignore[method-assign]
+        try:
+            yield may_leave
+        finally:
+            may_leave.set()
 
     def requested(self, client_request_id: str) -> list[dict[str, object]]:
         """The callflow requests with this id that arrived, refused ones left out."""
