@@ -72,7 +72,7 @@ def test_a_number_that_was_checked_is_not_checked_again() -> None:
         (replace(SAYS, confirm="1", hash_ends=True), "--hash can't be given together with --confirm"),
         (replace(SAYS, hash_ends=True), "--hash has no effect"),
         (replace(SAYS, thanks="Thank you"), "--thanks has no effect"),
-        (replace(SAYS, confirm="1", thanks=""), "successMessage: must be a text and not empty"),
+        (replace(SAYS, confirm="1", thanks=""), "--thanks: The message is empty"),
         (replace(SAYS, confirm="12"), "--confirm takes keys"),
         (replace(PLAYS, keys="1=yes"), "--keys can't be given"),
         (replace(SAYS, keys="1=yes", digits="4"), "--digits can't be given together with --keys"),

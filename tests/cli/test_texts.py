@@ -32,7 +32,7 @@ def test_a_dry_run_of_a_call_warns_without_the_text_and_sends_it_as_it_is(call: 
     ("arguments", "words"),
     [
         (("🎉 … !",), "nothing to say: 5 characters"),
-        (("Press 1", "--confirm", "1", "--thanks", "👍"), "nothing to say: no letter"),
+        (("Press 1", "--confirm", "1", "--thanks", "👍"), "--thanks: The message has nothing to say"),
         (("--spell-digits", "1" * 1500), "4,499 characters with its codes spelled out"),
     ],
 )
@@ -78,6 +78,14 @@ def test_a_value_without_anything_to_spell_out_is_a_bad_row(broadcast: Broadcast
     done = broadcast("people.csv", "Code {code:spelled}", "--yes")
     assert (done.code, broadcast.called) == (2, [])
     assert "3         code has no letter or digit to spell out.\n" in done.err
+
+
+def test_a_text_that_nobody_can_be_told_is_no_row_s_fault(broadcast: Broadcast) -> None:
+    write("people.csv", f"phone,name\n{ANN},Ann\n{BOB},Ben\n")
+    for message in ("🎉", "x" * 3001):
+        done = broadcast("people.csv", message, "--skip-invalid", "--yes")
+        assert (done.code, broadcast.called, "line" in done.err) == (2, [], False), done
+        assert done.err.startswith("Error: The message has "), done
 
 
 def test_a_plan_names_the_lines_and_characters(broadcast: Broadcast) -> None:

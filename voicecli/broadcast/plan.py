@@ -91,6 +91,8 @@ class Plan:
             phone.check_region(region)
         if not self._options:
             self._validated_script(())  # what is wrong with it is no row's fault
+        if self._render_text is not None and template is not None and not template.names:
+            replace(self._script, spell_digits=False).check_text(self._render_text(()))
 
     @property
     def option_columns(self) -> Sequence[str]:
@@ -125,7 +127,7 @@ class Plan:
         if ":" in text:  # without one it may be a code
             refuse_hours(text, spans_only=True)
         if script.thanks is not None:
-            _check_thanks(script)
+            script.check_thanks()
         return script.seconds(script.check_text(text))
 
     def texts(self, record: Record) -> list[str]:
@@ -230,14 +232,6 @@ def _spoken_values(record: Record, script: Script) -> Sequence[str]:
             case CellKind.LOCAL_DATE:
                 values[index] = values[index].replace("/", date_mark(voice))
     return values
-
-
-def _check_thanks(script: Script) -> None:
-    """Raises InvalidInput for what can't be said once a key was pressed."""
-    try:
-        script.check_text(script.thanks or "")
-    except InvalidInput as error:
-        raise InvalidInput(f"--thanks: {error.message}") from error
 
 
 def _has_continuation(document: object) -> bool:

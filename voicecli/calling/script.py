@@ -96,6 +96,13 @@ class Script:
         """How this would be said instead, for many texts with the same options. Raises InvalidInput."""
         return speakable_text(text, spell_digits=self.spell_digits)
 
+    def check_thanks(self) -> None:
+        """Raises InvalidInput for thanks that can't be said."""
+        try:
+            self.check_text(self.thanks or "")
+        except InvalidInput as error:
+            raise InvalidInput(f"--thanks: {error.message}", hint=error.hint) from error
+
     def seconds(self, text: str) -> float:
         """How long it takes to say this, roughly."""
         return len(text) * (self.repeat or 1) / (self.speed or 1.0) / CHARACTERS_PER_SECOND
@@ -113,6 +120,8 @@ class Script:
             return audio_message(
                 to, self.play, source=self.source, repeat=repeat, message_id=message_id, valid_for=validity
             )
+        if self.thanks is not None:
+            self.check_thanks()
         request = voice_message(
             to,
             (self.text if text is None else text) or "",

@@ -2,6 +2,7 @@
 
 import math
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -135,7 +136,7 @@ class Painter:
             start += most + 2
         text, room = self._printable(last.text), width - start
         if not text:
-            return painted if room >= 0 else painted.rstrip(" ")
+            return painted.rstrip(" ")
         lines = [text] if cell_len(text) <= room else self._wrapped(text, max(1, room))
         longest = max(map(cell_len, text.split()), default=0)
         if room < 1 or (len(lines) > 1 and (room < last.column.least or room < longest <= width - INDENT)):
@@ -175,6 +176,15 @@ class Painter:
             self._console.print(Text("x", style=style), end="")
         before, _, after = capture.get().partition("x")
         return lambda text: f"{before}{text}{after}" if text else ""
+
+
+def broken(line: str, width: int, indent: str = "") -> str:
+    """A sentence that is longer than ``width`` columns on several lines, broken between words."""
+    if len(line) <= width:
+        return line
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def erasing(below: Sequence[str], width: int) -> str:
