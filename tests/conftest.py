@@ -25,6 +25,7 @@ import pytest
 import quick_waits
 import ready_stores
 import shared_postgresql
+import soak
 import writer_thread
 from forked import Forked
 
@@ -169,6 +170,11 @@ def wait_until_none(count: Callable[[], int]) -> None:
     while left := count():
         wait_until(lambda left=left: count() < left)
 
+
+if not soak.FULL:
+    os.environ.setdefault(
+        "CI", "true"
+    )  # so hypothesis takes the same examples each time, and any time for them
 
 # Rewriting assertions takes longer than all other collection. What one worker has rewritten is kept for the
 # others, so each begins elsewhere.
