@@ -379,9 +379,17 @@ def test_a_workbook_of_results_can_be_sent_as_a_list(broadcast: Broadcast) -> No
 
 def test_who_confirmed_can_be_asked_only_where_somebody_was_asked(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
-    for options in (["--confirmed"], ["--unconfirmed"], ["--confirmed", "--unconfirmed"], ["--result", "x"]):
+    for options in (
+        ["--confirmed"],
+        ["--unconfirmed"],
+        ["--confirmed", "--unconfirmed"],
+        ["--result", "x"],
+        ["--status", ","],
+    ):
         done = broadcast("results", of, *options)
         assert (done.code, done.out) == (2, "")
+    none = broadcast("results", of, "--status", "BUSY")
+    assert (none.code, none.out, none.err) == (0, "", "There is no such row in this broadcast.\n")
     assert broadcast("results", of, "--not-reached", "--json").json["destination"] == ANN
 
 
