@@ -86,7 +86,10 @@ def test_show_tells_how_it_stands_and_what_to_do(broadcast: Broadcast) -> None:
         None,
         "+33199000000",
     )
-    assert shown["commands"][-1] == f"voicecli broadcast results {of} -o results.csv"
+    assert shown["commands"][-2:] == [
+        f"voicecli broadcast report {of} -o report.html",
+        f"voicecli broadcast results {of} -o results.csv",
+    ]
 
 
 @pytest.mark.parametrize("wanted", ["", "*", "%", "b_", "zzz", "../x", "b\udcff", "\x1b[2J"])
