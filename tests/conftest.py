@@ -11,18 +11,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import accepted_connections
 import in_process
+import left_behind
 import postgresql_server
 import process_guard
 import pytest
 import quick_waits
 import ready_stores
 import shared_postgresql
+import soak
 import writer_thread
 from forked import Forked
 
@@ -37,7 +40,7 @@ NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandb
 FOREIGN = re.compile("EIGHT_X_EIGHT|OUTBOUND|VOICE|WEBHOOK|NGROK|.*proxy", re.IGNORECASE)
 start_writer = recorder.start_writer
 FOLDERS = itertools.count()
-DEADLINE = 30.0  # seconds that any one thing may take before a test gives up
+DEADLINE = 60.0  # seconds that any one thing may take before a test gives up
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,23 @@ class RunningSandbox:
     @property
     def environment(self) -> dict[str, str]:
         return environment(self.sandbox.url)
+
+    @contextmanager
+    def holding_summaries(self) -> Iterator[threading.Event]:
+        """Inside, how calls ended is reported only when the event is set."""
+        may_leave, delivery = threading.Event(), self.sandbox._delivery
+        deliver = delivery.deliver
+
+        async def wait_and_deliver(kind: str, event: dict[str, object], **options: Any) -> bytes | None:
+            if kind == "VSS":
+                await asyncio.to_thread(may_leave.wait)
+            return await deliver(kind, event, **options)
+
+        delivery.deliver = wait_and_deliver  # type: ignore[method-assign]
+        try:
+            yield may_leave
+        finally:
+            may_leave.set()
 
     def requested(self, client_request_id: str) -> list[dict[str, object]]:
         """The callflow requests with this id that arrived, refused ones left out."""
@@ -151,6 +171,11 @@ def wait_until_none(count: Callable[[], int]) -> None:
         wait_until(lambda left=left: count() < left)
 
 
+if not soak.FULL:
+    os.environ.setdefault(
+        "CI", "true"
+    )  # so hypothesis takes the same examples each time, and any time for them
+
 # Rewriting assertions takes longer than all other collection. What one worker has rewritten is kept for the
 # others, so each begins elsewhere.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -170,6 +195,7 @@ def pytest_configure() -> None:
     ready_stores.install()
     process_guard.install()
     accepted_connections.install()
+    left_behind.end_forks_with_us()
     if WORKER:
         gc.disable()  # hardly anything of what is collected is garbage
         sys.dont_write_bytecode = False
@@ -281,9 +307,9 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def patient_sandboxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sandboxes do not give up an event that a busy listener takes only after a minute; else they try for two
-    minutes of theirs, at most a second of ours."""
-    monkeypatch.setattr(delivery, "RETRY_AFTER", (*delivery.RETRY_AFTER, *[1_000] * 60))
+    """Sandboxes try for a minute at least to deliver an event; else for two of theirs, often a blink of ours,
+    in which a busy listener may not take it, or not be there yet."""
+    monkeypatch.setattr(delivery, "RETRY_AFTER", (*delivery.RETRY_AFTER, *[100] * 600))
 
 
 @pytest.fixture

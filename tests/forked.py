@@ -218,6 +218,8 @@ def serve(requests: socket.socket) -> bool:
             continue
         request, fds, *_ = socket.recv_fds(requests, 2 * LONGEST, 4)
         if not request:
+            for left in running:
+                os.kill(left, signal.SIGKILL)
             return False
         if (pid := os.fork()) == 0:
             signal.set_wakeup_fd(-1)

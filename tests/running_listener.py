@@ -4,7 +4,6 @@ import io
 import itertools
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -97,7 +96,7 @@ def variables(home: Path, env: Mapping[str, str], token: str | None) -> dict[str
     return {**os.environ, "VOICECLI_HOME": str(home), **own, **env}
 
 
-_ports = itertools.cycle(random.Random(os.getpid()).sample(range(20_000, 32_768), 12_768))
+_tries = itertools.count()
 _receivers: dict[int, Callable[[int], None]] = {}  # of signals, by thread
 _received_by_main_thread = interrupts.received_by
 
@@ -202,10 +201,12 @@ def set_webhook(sandbox: RunningSandbox, kind: str, url: str, authorization: str
 
 
 def free_port() -> int:
-    """One that nobody gets unasked until it is used: it lies below those that systems choose."""
+    """One that nobody gets unasked until it is used: it lies below those that systems choose, and in a part
+    that tests of other processes do not use."""
+    part = range(20_000, 32_000)[os.getpid() % 120 :: 120]
     while True:
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port := next(_ports)))
+            probe.bind(("127.0.0.1", port := part[next(_tries) % len(part)]))
             return port
 
 

@@ -56,11 +56,7 @@ def _start(folder: Path, written: Path, users: str) -> None:
     from voicecli.store.postgresql_migrating import migrate
 
     server = SharedServer(postgresql_server.make_folder())
-    server.start()
-    server.create_database(name=MIGRATED)
-    migrate(server.place(folder, MIGRATED))
-    written.write_text(str(server.folder))
-    values = (users, str(written), str(server.pid), str(server.folder))
+    values = (users, str(written), str(server.folder))
     watcher = subprocess.Popen(
         [sys.executable, "-c", _STOP_WHEN_UNUSED, *values],
         start_new_session=True,
@@ -69,18 +65,25 @@ def _start(folder: Path, written: Path, users: str) -> None:
         stderr=subprocess.DEVNULL,
     )
     watcher.returncode = 0  # nobody waits for it
+    server.start()
+    server.create_database(name=MIGRATED)
+    migrate(server.place(folder, MIGRATED))
+    written.write_text(str(server.folder))
     server.leave()
 
 
 _STOP_WHEN_UNUSED = """
 import fcntl, os, shutil, signal, sys, time
-users, written, server, folder = sys.argv[1:]
+from contextlib import suppress
+users, written, folder = sys.argv[1:]
 with open(users) as file:
     fcntl.flock(file, fcntl.LOCK_EX)  # all have ended, however they did
-    os.kill(int(server), signal.SIGQUIT)
+    with suppress(OSError):
+        os.unlink(written)
+        with open(f"{folder}/server.pid") as server:
+            os.kill(int(server.read()), signal.SIGQUIT)
     end = time.monotonic() + 10
     while os.path.exists(f"{folder}/data/postmaster.pid") and time.monotonic() < end:
         time.sleep(0.01)
     shutil.rmtree(folder, ignore_errors=True)
-    os.unlink(written)
 """

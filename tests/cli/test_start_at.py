@@ -1,6 +1,7 @@
 """``voicecli broadcast --start-at``: what is seen of the wait, what ends it, and what is checked after it."""
 
 import io
+import json
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -39,9 +40,10 @@ class Clock:
         self.moment = next(self._moments)
 
 
-def waited(clock: Clock) -> str:
+def waited(clock: Clock, form: str = "people") -> str:
     talk = io.StringIO()
-    wait_for_start(Context(stderr=talk, environment={}), START, now=clock.now, sleep=clock.sleep)
+    context = Context(stderr=talk, environment={}, format=form)
+    wait_for_start(context, START, now=clock.now, sleep=clock.sleep)
     return talk.getvalue()
 
 
@@ -51,6 +53,14 @@ def test_it_waits_by_the_wall_clock_and_says_so_once_in_a_pipe() -> None:
         "Waiting for Sun 29 Nov 10:00 UTC, in 2 h. Ctrl-C ends it: nobody is called before.\n"
     )
     assert clock.slept == [1.0, 1.0, 1.0, 1.0, 0.25]
+
+
+def test_programs_are_told_of_the_wait_on_stderr_and_who_wants_only_the_identifier_is_not() -> None:
+    words = "Waiting for Sun 29 Nov 10:00 UTC, in 2 h. Ctrl-C ends it: nobody is called before."
+    assert json.loads(waited(Clock(7200, -1), "json")) == {
+        "waiting": {"message": words, "until": "2026-11-29T10:00:00+00:00"}
+    }
+    assert waited(Clock(7200, -1), "quiet") == ""
 
 
 def test_a_machine_that_slept_a_little_too_long_still_calls() -> None:

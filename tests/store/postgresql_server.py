@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import left_behind
+
 START = 30.0  # seconds
 PORT = 5432  # of the sockets' names; nothing listens there
 SOCKET = f".s.PGSQL.{PORT}"
@@ -64,6 +66,7 @@ class _Process:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "log"
+        self._pid_file = folder / "server.pid"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,12 +79,14 @@ class _Process:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_as_somebody()
             )
+        self._pid_file.write_text(f"{self.pid}")
 
     def _end(self, number: int) -> None:
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(START)
             self._process = None
+            self._pid_file.unlink()
 
     def url(self, database: str, folder: Path | None = None) -> str:
         """Of a database, also where something else has its socket in another ``folder``."""
@@ -184,22 +189,22 @@ server_login_retry = 0.2
 @contextmanager
 def running(*, durable: bool = False, parent: Path | None = None) -> Iterator[Server]:
     """A server until the end, and nothing is left of it."""
-    server = Server(make_folder(parent), durable=durable)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop("immediate")
-        shutil.rmtree(server.folder)
+    with left_behind.cleared_up(make_folder(parent)) as folder:
+        server = Server(folder, durable=durable)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop("immediate")
 
 
 @contextmanager
 def pooling(server: Server) -> Iterator[Bouncer]:
     """PgBouncer before it until the end."""
-    bouncer = Bouncer(make_folder(), server)
-    try:
-        bouncer.start()
-        yield bouncer
-    finally:
-        bouncer.stop()
-        shutil.rmtree(bouncer.folder)
+    with left_behind.cleared_up(make_folder()) as folder:
+        bouncer = Bouncer(folder, server)
+        try:
+            bouncer.start()
+            yield bouncer
+        finally:
+            bouncer.stop()

@@ -3,8 +3,8 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import rmtree
 
+import left_behind
 import pytest
 from conftest import RunningSandbox
 from machines import Machine
@@ -25,13 +25,18 @@ def own_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def machines(team: StorePlace, own_sandbox: RunningSandbox, tmp_path: Path) -> Iterator[Machines]:
+def cables() -> Iterator[Path]:
+    """A folder for sockets, whose names must be short."""
+    with left_behind.cleared_up(Path(tempfile.mkdtemp(prefix="vc-"))) as folder:
+        yield folder
+
+
+@pytest.fixture
+def machines(team: StorePlace, own_sandbox: RunningSandbox, tmp_path: Path, cables: Path) -> Machines:
     """Makes a machine with this name, whose commands use the sandbox."""
-    cables = Path(tempfile.mkdtemp(prefix="vc-"))
 
     def machine(name: str) -> Machine:
         (cables / name).mkdir()
         return Machine(team, tmp_path / name, cables / name, own_sandbox)
 
-    yield machine
-    rmtree(cables)
+    return machine

@@ -10,6 +10,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+import left_behind
+
 LATEST = 0.5  # seconds by which a request is late
 MOST = 1 << 16  # bytes that are read at once
 
@@ -19,13 +21,13 @@ def cutting(target: Path, *, share: float, seed: int) -> Iterator[Path]:
     """A folder, for ``host=``, where connections reach the socket ``target``; in this share of the cases what
     a client sends is lost, or its answer is, and the connection with it."""
     ready = multiprocessing.Event()
-    with tempfile.TemporaryDirectory(prefix="cut-") as name:
-        arguments = (Path(name) / target.name, target, random.Random(seed), share, ready)
+    with left_behind.cleared_up(Path(tempfile.mkdtemp(prefix="cut-"))) as folder:
+        arguments = (folder / target.name, target, random.Random(seed), share, ready)
         process = multiprocessing.get_context("fork").Process(target=_run, args=arguments, daemon=True)
         process.start()
         try:
             assert ready.wait(10), "the proxy does not start"
-            yield Path(name)
+            yield folder
         finally:
             process.kill()
             process.join()

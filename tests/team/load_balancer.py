@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import left_behind
 from conftest import wait_until
 from running_listener import free_port
 
@@ -61,7 +62,11 @@ def balancing(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     file.write_text(AROUND.format(folder=folder, configuration=configuration(port, ports)))
     nginx = find_nginx()
     assert nginx is not None
-    with subprocess.Popen([nginx, "-p", str(folder), "-c", str(file)], stderr=subprocess.PIPE) as process:
+    command = [nginx, "-p", str(folder), "-c", str(file)]
+    with (
+        left_behind.cleared_up(folder),
+        subprocess.Popen(command, stderr=subprocess.PIPE) as process,
+    ):
         try:
             wait_until(lambda: process.poll() is not None or is_listened_at(port))
             assert process.poll() is None, process.stderr and process.stderr.read()

@@ -3,12 +3,10 @@ their exit codes say is true, and none is placed twice."""
 
 import multiprocessing
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -38,13 +36,12 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 @pytest.mark.soak
 @pytest.mark.process
 def test_calls_that_are_waited_for_end_as_they_ended_whatever_the_server_does(
-    own_server: Server, own_sandbox: RunningSandbox, tmp_path: Path
+    own_server: Server, own_sandbox: RunningSandbox, tmp_path: Path, cables: Path
 ) -> None:
     seed = SEEDS.randrange(2**32)
     dice = random.Random(seed)
     team = StorePlace(tmp_path, own_server.url(own_server.create_database()), KEY)
     migrate(team)
-    cables = Path(tempfile.mkdtemp(prefix="vc-"))
     machines = []
     for name in "abc":
         (cables / name).mkdir()
@@ -70,7 +67,6 @@ def test_calls_that_are_waited_for_end_as_they_ended_whatever_the_server_does(
             found.append(told.get(timeout=4 * DEADLINE))
         for caller in callers:
             caller.join(DEADLINE)
-    rmtree(cables)
     requested = Counter(body["clientRequestId"] for body in own_sandbox.sandbox.requested)
     for name, number, codes, said in found:
         about = f"{name}: {codes}, {requested[name]} requests, seed {seed}\n{said}"

@@ -212,5 +212,5 @@ def test_a_client_that_is_stopped_waits_for_nothing() -> None:
         wait_until(lambda: waits)
         the_client.stop()
         with pytest.raises(Unreachable):
-            calling.result(DEADLINE / 2)
+            calling.result(DEADLINE / 4)
         assert len(list(filter(None, requests))) == 1

@@ -12,7 +12,7 @@ from voicecli.errors import StoreFailed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store.attempts import OUTCOME_READER, attempts_where, delete_expired_flows
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, marks
 from voicecli.store.event_queries import find_event, summaries_of
 from voicecli.store.read_positions import advance, last_event_number, read_position
 
@@ -53,7 +53,7 @@ def _update_some(store: Store, seen: int, newest: int) -> None:
     lost = _lost(store, [(number, received) for number, received, _, is_known in new if not is_known])
     ended += [(attempt, Session.of(attempt, summaries_of(store, [session]))) for session, attempt in lost]
     unknown = [session for *_, session, is_known in new if not is_known]
-    answered = f"SELECT 1 FROM calls WHERE session IN ({', '.join('?' * len(unknown))}) LIMIT 1"
+    answered = f"SELECT 1 FROM calls WHERE session IN ({marks(unknown)}) LIMIT 1"
     with store.transaction() as transaction:
         if unknown and any(store.rows(answered, unknown)):
             return  # whose sessions they are was told since they were read: they are read once more
@@ -69,7 +69,7 @@ def _ended(store: Store, sessions: Iterable[str]) -> Iterator[tuple[Attempt, Ses
     sessions = list(sessions)
     if not sessions:
         return
-    among = f"WHERE session IN ({', '.join('?' * len(sessions))})"
+    among = f"WHERE session IN ({marks(sessions)})"
     attempts = {attempt.session_id: attempt for attempt in attempts_where(store, among, sessions)}
     for session_id, summaries in groupby(summaries_of(store, sessions), lambda kept: kept.event.session_id):
         attempt = attempts.get(session_id)  # None where an index is damaged

@@ -13,7 +13,7 @@ from voicecli.errors import PlacedBefore
 from voicecli.platforms.identity import user_at_host
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
-from voicecli.store.engine import Store, Transaction
+from voicecli.store.engine import Store, Transaction, marks
 from voicecli.store.former_keys import fingerprints
 from voicecli.voice_api.callflow import CallRequest, destinations, sources, spoken_text
 from voicecli.voice_api.callflow_rules import has_question
@@ -151,8 +151,7 @@ def first_summary_of(store: Store, sessions: Sequence[str | None]) -> int:
     """The number of the first summary (VSS) of these sessions that is there; 0 for none."""
     if not sessions:
         return 0
-    among = ", ".join("?" * len(sessions))
-    query = f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'"
+    query = f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({marks(sessions)}) AND type = 'VSS'"
     return store.read_number(query, sessions)
 
 
@@ -234,8 +233,7 @@ def sessions_of_request(store: Store, client_request_id: str) -> list[str]:
 
 def newest_of_requests(store: Store, client_request_ids: Sequence[str]) -> dict[str, int]:
     """The newest attempts with these ids, as far as there are any: their numbers."""
-    among = ", ".join("?" * len(client_request_ids))
-    which = f"WHERE client_request_id IN ({among}) GROUP BY client_request_id"
+    which = f"WHERE client_request_id IN ({marks(client_request_ids)}) GROUP BY client_request_id"
     return dict(store.rows(f"SELECT client_request_id, max(id) FROM calls {which}", client_request_ids))
 
 

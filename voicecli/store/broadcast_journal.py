@@ -27,7 +27,7 @@ from voicecli.store.broadcasts import (
     refuse_repetition,
     take_lock,
 )
-from voicecli.store.engine import HeldLock, Store, Transaction
+from voicecli.store.engine import HeldLock, Store, Transaction, marks
 from voicecli.store.read_positions import last_event_number
 
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
@@ -113,7 +113,7 @@ class Journal(StoredBroadcast):
 
     def rows_at(self, lines: Sequence[int]) -> dict[int, BroadcastRow]:
         """The rows at these lines, by line."""
-        which = f"line IN ({', '.join('?' * len(lines))})"
+        which = f"line IN ({marks(lines)})"
         return {row.line: row for row in select_rows(self.store, self.broadcast, which, lines)}
 
     def attempts_of(self, request_ids: Sequence[str]) -> dict[str, int]:
@@ -260,10 +260,10 @@ class Journal(StoredBroadcast):
     ) -> None:
         """Those whose last attempt had such an outcome are to be called again, so often in all: not whoever
         pressed one of these, or anything where they are none."""
-        among = f"outcome IN ({', '.join('?' * len(outcomes))})"
+        among = f"outcome IN ({marks(outcomes)})"
         which = f"state = ? AND attempts < ? AND {among} AND reason IS NULL"  # which says why there is none
         if unless_pressed is not None:
-            accepted = f" AND digits IN ({', '.join('?' * len(unless_pressed))})" if unless_pressed else ""
+            accepted = f" AND digits IN ({marks(unless_pressed)})" if unless_pressed else ""
             which += f" AND NOT (digits IS NOT NULL{accepted})"
         values = (RowState.ACCEPTED, attempts, *outcomes, *(unless_pressed or ()))
         self._set_rows(RowState.RETRY, which, *values)

@@ -11,7 +11,7 @@ from voicecli.store.broadcasts import (
     RowState,
     set_state,
 )
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, marks
 from voicecli.store.paging import Place, read_pages
 
 _COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
@@ -86,7 +86,7 @@ class StoredBroadcast:
 def read_rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[BroadcastRow]:
     """The rows in these states, else all, in the order of the list; others may be working on them."""
     states = states or tuple(RowState)
-    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT ?"
+    which = f"line > ? AND state IN ({marks(states)}) ORDER BY line LIMIT ?"
 
     def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
         return select_rows(store, broadcast, which, (*last, *states, limit))
@@ -129,21 +129,33 @@ def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
     return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))
 
 
-def group_rows(store: Store, broadcast: Broadcast) -> Iterator[tuple[BroadcastRow, int]]:
-    """Rows that differ at most in their line, number, session and times, each once, and how many they are."""
+class RowGroup(NamedTuple):
+    """Rows that differ at most in their line, number, session and times: one of them, how many they are, and
+    whether their people have unsubscribed."""
+
+    row: BroadcastRow
+    rows: int
+    unsubscribed: bool
+
+
+def group_rows(store: Store, broadcast: Broadcast) -> Iterator[RowGroup]:
+    """All rows, in groups of those that are alike."""
     alike = "state, outcome, digits, reason, attempts"
     query = (
-        f"SELECT {alike}, {LEFT_OUT} AS kind, count(*) FROM broadcast_rows WHERE broadcast = ?"
-        f" GROUP BY {alike}, kind"
+        f"SELECT {alike}, {LEFT_OUT} AS kind,"
+        " destination IN (SELECT destination FROM unsubscribed) AS refuses, count(*)"
+        f" FROM broadcast_rows WHERE broadcast = ? GROUP BY {alike}, kind, refuses"
     )
-    for state, outcome, digits, reason, attempts, left_out, rows in store.rows(query, (broadcast.number,)):
+    for state, outcome, digits, reason, attempts, kind, refuses, rows in store.rows(
+        query, (broadcast.number,)
+    ):
         row = BroadcastRow(0, "", RowState(state), attempts, outcome=outcome, digits=digits, reason=reason)
-        yield row._replace(left_out=_left_out(left_out)), rows
+        yield RowGroup(row._replace(left_out=_left_out(kind)), rows, bool(refuses))
 
 
 def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Iterator[BroadcastRow]:
     """The rows whose calls ended so, in the order of the list."""
-    which = f"line > ? AND outcome IN ({', '.join('?' * len(outcomes))}) ORDER BY line LIMIT ?"
+    which = f"line > ? AND outcome IN ({marks(outcomes)}) ORDER BY line LIMIT ?"
 
     def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
         return select_rows(store, broadcast, which, (*last, *outcomes, limit))

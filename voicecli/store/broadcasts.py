@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from voicecli.account import AccountId
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, quote
 from voicecli.store import workers
-from voicecli.store.engine import HeldLock, Store
+from voicecli.store.engine import HeldLock, Store, marks
 from voicecli.store.workers import Worker
 
 ROWS_PER_COMMIT = 5_000  # rows that are planned or deleted in one commit, some milliseconds
@@ -168,7 +168,7 @@ def refuse_repetition(
     """Raises PlacedBefore where the list with one of these was begun before; of shards, only where it was
     this one, or the list was divided in another way."""
     which = (
-        f"WHERE fingerprint IN ({', '.join('?' * len(fingerprints))}) AND base_url = ?"
+        f"WHERE fingerprint IN ({marks(fingerprints)}) AND base_url = ?"
         " AND subaccount = ? AND state != 'planning' AND (part = ? OR parts != ?)"
         " ORDER BY created DESC LIMIT 1"
     )

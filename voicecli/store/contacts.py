@@ -16,7 +16,7 @@ from voicecli.clock import iso, local_time, to_local
 from voicecli.errors import CalledTooOften, StoreFailed
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, marks
 from voicecli.voice_api.codes import Outcome
 
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED, Outcome.FAILED, Outcome.ERROR)
@@ -84,9 +84,9 @@ def _calls(store: Store, numbers: Sequence[str], at_most: AtMost) -> Iterator[tu
     written = [*bare, *(f"+{number}" for number in bare)]
     query = (
         "SELECT destination, id, placed, state, session FROM calls"
-        f" WHERE destination IN ({', '.join('?' * len(written))}) AND placed > ?"
+        f" WHERE destination IN ({marks(written)}) AND placed > ?"
         f" AND client_request_id NOT LIKE '{_TRIALS}'"
-        f" AND (outcome IS NULL OR outcome NOT IN ({', '.join('?' * len(NOT_REACHED))}))"
+        f" AND (outcome IS NULL OR outcome NOT IN ({marks(NOT_REACHED)}))"
         " ORDER BY placed DESC"
     )
     return store.rows(query, (*written, store.now() - at_most.microseconds, *NOT_REACHED))

@@ -5,7 +5,7 @@ engine only is in its module.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
@@ -236,6 +236,11 @@ class Store(ABC):
     def empty_log(self) -> None:
         """What was deleted is in no log any more, where the engine can do that; but nobody is held up for
         long."""
+
+
+def marks(values: Sized) -> str:
+    """A parameter of a statement for each of these: ``?, ?, ?``."""
+    return ", ".join("?" * len(values))
 
 
 def reason_of(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, marks
 from voicecli.store.paging import LAST, PAGE, Place, read_pages
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.webhook_events import Event, Received
@@ -27,7 +27,7 @@ def sessions_of_broadcast(
     query = (
         "SELECT id, session, line FROM (SELECT id, session, type, body, (SELECT line FROM calls"
         " WHERE calls.session = events.session AND broadcast = ? LIMIT 1) AS line FROM events"
-        f" WHERE id > ? AND id <= ? AND type IN ({', '.join('?' * len(kinds))}) AND session != '') AS found"
+        f" WHERE id > ? AND id <= ? AND type IN ({marks(kinds)}) AND session != '') AS found"
         " WHERE line IS NOT NULL OR (type = 'VSS' AND instr(body, ?) > 0) ORDER BY id LIMIT ?"
     )
     while page := list(store.rows(query, (broadcast, number, last, *kinds, naming.encode(), PAGE))):
@@ -82,7 +82,7 @@ def events_of_each(store: Store, sessions: Sequence[str], *, kind: str = "") -> 
     """``events_of_session`` of several, by session; without those that have none."""
     found: dict[str, list[Received]] = {}
     query = (
-        f"SELECT session, {_COLUMNS} FROM events WHERE session IN ({', '.join('?' * len(sessions))})"
+        f"SELECT session, {_COLUMNS} FROM events WHERE session IN ({marks(sessions)})"
         " AND ? IN (type, '') ORDER BY +received, id"
     )
     for session_id, kept in store.read(_read_with_session, query, (*sessions, kind)):
@@ -92,7 +92,7 @@ def events_of_each(store: Store, sessions: Sequence[str], *, kind: str = "") -> 
 
 def summaries_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
     """All summaries (VSS) of these sessions, session by session."""
-    which = f"WHERE session IN ({', '.join('?' * len(sessions))}) AND type = 'VSS' ORDER BY session, id"
+    which = f"WHERE session IN ({marks(sessions)}) AND type = 'VSS' ORDER BY session, id"
     return _received(store, which, tuple(sessions))
 
 
@@ -100,7 +100,7 @@ def answers_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
     """The events of these sessions that may tell what was pressed: VCAs, and VCSs with DTMF in them; session
     by session."""
     pressed = "type = 'VCA' OR type = 'VCS' AND instr(upper(CAST(body AS TEXT)), 'DTMF') > 0"
-    which = f"WHERE session IN ({', '.join('?' * len(sessions))}) AND ({pressed}) ORDER BY session, id"
+    which = f"WHERE session IN ({marks(sessions)}) AND ({pressed}) ORDER BY session, id"
     return _received(store, which, tuple(sessions))
 
 

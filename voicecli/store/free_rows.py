@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from voicecli.store.broadcast_journal import REPLACE
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, marks
 from voicecli.store.workers import chunk_of
 
 
@@ -38,10 +38,9 @@ def write(
             return False
         if passed_by - taken_chunks(store, broadcast):
             raise _FreedMeanwhile
-        among = ", ".join("?" * len(chunks))
         free = transaction(
             "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL"
-            f" AND chunk IN ({among}) ORDER BY chunk FOR UPDATE",
+            f" AND chunk IN ({marks(chunks)}) ORDER BY chunk FOR UPDATE",
             (number, *chunks),
         ).rows
         ours = {chunk for (chunk,) in free}

@@ -17,7 +17,7 @@ from voicecli.sessions.session import Session
 from voicecli.store import runs
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import AttemptDetails, Attempts, attempts_where, delete_expired_flows, insert
-from voicecli.store.engine import Store, Transaction
+from voicecli.store.engine import Store, Transaction, marks
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.runs import StoredRun
 from voicecli.voice_api.callflow import CallRequest
@@ -218,7 +218,7 @@ def _by(attempt: Attempt) -> str:
 
 def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
     """What finds the same call, in SQL, and its parameters."""
-    same_content = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
+    same_content = f"fingerprint IN ({marks(fingerprints)}) OR " if fingerprints else ""
     return f"({same_content}client_request_id = ?)", (*fingerprints, request.client_request_id)
 
 

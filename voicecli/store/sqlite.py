@@ -250,8 +250,6 @@ class SqliteStore(Store):
         list(self.rows("PRAGMA secure_delete = ON"))
 
     def find_damage(self) -> str | None:
-        """What is wrong with the file: damaged, or not to be written; None where all is well. Raises
-        StoreFailed where another process holds it."""
         try:
             [(verdict,)] = self._db.execute("PRAGMA quick_check(1)").fetchall()
             if verdict != "ok":
@@ -270,15 +268,12 @@ class SqliteStore(Store):
         return self.path.stat().st_size if self.is_there() else 0
 
     def is_there(self) -> bool:
-        """Whether what is written now can be found later: nobody has removed or replaced the file."""
         try:
             return os.path.samestat(os.stat(self.path), self._file)  # noqa: PTH116 - for each commit: quicker
         except OSError:
             return False
 
     def require_in_place(self) -> None:
-        """Raises StoreFailed where what was written could not be found later. All that writes looks after
-        its commit."""
         if not self.is_there():
             raise StoreFailed(f"The store {self.path} was removed or replaced.")
 
@@ -297,8 +292,6 @@ class SqliteStore(Store):
 
     @contextmanager
     def short_patience(self) -> Iterator[None]:
-        """Inside, StoreBusy comes soon: for event loops, which have other things to do until they try again.
-        Who holds the store may have been stopped."""
         before = self._patience
         self._wait_for_others(SHORT_PATIENCE)
         try:

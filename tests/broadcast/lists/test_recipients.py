@@ -185,6 +185,8 @@ def test_a_line_that_is_no_flat_object_says_so(line: str, problem: str) -> None:
         (b"\xff\xfephone", "no known text encoding"),
         (b'[{"phone": "+33199001234"}]', "JSON array"),
         (b'[\n{"phone": "+33199001234"}\n]', "JSON array"),
+        (b"<html><table><tr><td>phone</td></tr></table></html>", "HTML or XML"),
+        (b'<?xml version="1.0"?>\n<office:document>', "HTML or XML"),
     ],
 )
 def test_what_is_no_list_of_people_is_refused(content: bytes, message: str) -> None:

@@ -15,7 +15,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from voicecli import manual
-from voicecli.broadcast.lists import recipients, sheet as sheet_reader
+from voicecli.broadcast.lists import recipients, sheet as sheet_reader, workbook as workbook_reader
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.plan import Plan
 from voicecli.calling.script import Script
@@ -452,6 +452,15 @@ def test_formats_that_are_much_more_than_any_list_has_are_refused() -> None:
     bomb = repacked(workbook(["phone"], [ANN]), lambda name, part: part + more * name.endswith("styles.xml"))
     with pytest.raises(InvalidInput, match="more than 32 MiB of formats"):
         read(bomb)
+
+
+def test_a_row_of_more_cells_than_any_list_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ten millions of empty ones, a file of 40 kB would take gigabytes."""
+    rows = workbook(("phone", "x"), *[(ANN, place) for place in range(1_000)])
+    monkeypatch.setattr(workbook_reader, "MAX_ROW", 1_000_000)
+    assert len(read(rows)) == 1_000  # it is about each row
+    with pytest.raises(InvalidInput, match="longer than any list needs"):
+        read(repacked(rows, in_sheet("</sheetData>", f'<row r="2000">{"<c/>" * 5_000}</row></sheetData>')))
 
 
 def test_a_sheet_that_is_much_more_text_than_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ line."""
 import codecs
 import csv
 import json
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -234,6 +235,10 @@ def _detect_format(content: bytes, encoding: str) -> Recipients:
         found = Recipients(content, encoding, JsonLines(), start)
         len(found)  # every key is a column, in whichever line it is
         return found
+    if re.match(r"<(\?xml|!doctype|html|table)", first, re.IGNORECASE):  # many programs call it .xls
+        raise InvalidInput(
+            "The list is an HTML or XML file.", hint="Open it in Excel or LibreOffice, and save it as .xlsx."
+        )
     if first == "[" or first.startswith("[{"):
         raise InvalidInput(
             "The list is a JSON array.", hint="Write one object on each line: jq -c '.[]' people.json"

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile, ZipFile
 from zlib import error as ZlibError  # noqa: N812
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_UNPACKED = 1 << 30  # bytes
 MAX_WHOLE = 1 << 25  # of a part that is read as a whole, which takes 25 times as much memory
+MAX_ROW = 1 << 28  # of memory, for a row or for what is around the rows
+_ELEMENT = 300  # bytes of memory that an empty XML element takes
 MAX_ROWS = 1 << 20  # of a sheet, Excel's own limit
 _DAMAGED = (
     *(BadZipFile, ZlibError, ParseError, OSError, EOFError, RuntimeError, NotImplementedError),
@@ -62,7 +64,7 @@ def damage_reported() -> Iterator[None]:
 def _checked_file(content: bytes) -> io.BytesIO:
     """Raises InvalidInput for other files of offices, and for what is unsafe to read."""
     if content.startswith(OLE):
-        raise InvalidInput(*_describe_ole(content), hint=_SAVE_AS)
+        raise _ole_refusal(content)
     file = io.BytesIO(content)
     archive = ZipFile(file)
     names = set(archive.namelist())
@@ -91,12 +93,15 @@ def _checked_file(content: bytes) -> io.BytesIO:
     return file
 
 
-def _describe_ole(content: bytes) -> tuple[str]:
+def _ole_refusal(content: bytes) -> InvalidInput:
     if "EncryptedPackage".encode("utf-16-le") in content:
-        return ("The workbook is encrypted with a password: it can't be read.",)
-    if any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
-        return ("The list is a workbook of Excel 97 to 2003 (.xls): it can't be read.",)
-    return ("The list is an Office file, but no workbook that can be read.",)
+        return InvalidInput(
+            "The workbook is encrypted with a password: it can't be read.",
+            hint="Save it without a password, or as CSV UTF-8.",
+        )
+    is_workbook = any(name.encode("utf-16-le") in content for name in ("Workbook", "Book"))
+    kind = "a workbook of Excel 97 to 2003 (.xls)" if is_workbook else "an Office file, but no workbook"
+    return InvalidInput(f"The list is {kind}: it can't be read.", hint=_SAVE_AS)
 
 
 class Workbook:
@@ -159,10 +164,12 @@ class Workbook:
     def rows(self, path: str) -> Iterator[Row]:
         """The rows in which something is, in their order."""
         with self._archive.open(path) as source:
-            parser = _parser(source, self._strings, self.epoch)
+            bounded = _BoundedSource(source)
+            parser = _parser(bounded, self._strings, self.epoch)
             last = 0
             for number, cells in parser.parse():
                 interrupts.check()
+                bounded.memory = 0
                 if not last < number <= MAX_ROWS:
                     raise ValueError(f"row {number} behind row {last}")
                 last = number
@@ -171,6 +178,25 @@ class Workbook:
                     cell for cell in cells if cell["value"] is not None or cell["data_type"] == "f"
                 ]:
                     yield Row(number, filled, properties.get("hidden") in ("1", "true"))
+
+
+class _BoundedSource:
+    """The XML of a sheet, of which a row is held in memory as a whole: a file of some kilobytes may have one
+    with millions of empty cells. ``memory`` is roughly what is held since it was set to 0."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self.memory = 0
+        self._source = source
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self.memory += len(data) + _ELEMENT * data.count(b"<")
+        if self.memory > MAX_ROW:
+            raise InvalidInput(
+                "A row of the sheet is longer than any list needs.",
+                hint="Copy the rows of the list to a new sheet, or save them as CSV UTF-8.",
+            )
+        return data
 
 
 def _parser(source: Any, strings: Sequence[str], epoch: Any) -> "WorkSheetParser":

@@ -33,7 +33,9 @@ class ResultFilterOptions:
     result: Annotated[
         str | None, option("NAMES", "Only people who pressed a key of these names, such as reschedule.")
     ] = None
-    not_reached: Annotated[bool, flag("Only people whose call nobody answered, as far as is known.")] = False
+    not_reached: Annotated[
+        bool, flag("Only people still to be reached: nobody answered, and they may be called.")
+    ] = False
     confirmed: Annotated[bool, flag("Only people who confirmed.")] = False
     unconfirmed: Annotated[bool, flag("Only people who did not confirm.")] = False
 

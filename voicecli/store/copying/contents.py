@@ -7,7 +7,7 @@ from voicecli.sessions.attempt import AttemptState
 from voicecli.store import sealing, unsubscribed
 from voicecli.store.attempts import sealing_context
 from voicecli.store.copying.kinds import Copying, Kind, Row, as_kept
-from voicecli.store.engine import Store, Transaction
+from voicecli.store.engine import Store, Transaction, marks
 
 EVENTS = Kind(
     "events",
@@ -64,7 +64,7 @@ class CopyingEvents(Copying):
         count = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
         [(last,)] = transaction(count, (len(rows),)).rows
         columns = ("id", *self.kind.columns)
-        insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({marks(columns)})"
         first = last - len(rows) + 1
         transaction.execute_many(insert, [(first + place, *row) for place, row in enumerate(rows)])
         exists = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"

@@ -7,7 +7,7 @@ from operator import add
 from typing import Any, NamedTuple, Self
 
 from voicecli.errors import StoreFailed
-from voicecli.store.engine import Store, Transaction
+from voicecli.store.engine import Store, Transaction, marks
 from voicecli.store.postgresql_sql import array
 
 PAGE = 500  # rows that are looked up, and put in by one commit
@@ -50,8 +50,7 @@ class Kind:
 
     @property
     def insert(self) -> str:
-        places = ", ".join("?" * len(self.columns))
-        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES ({places})"
+        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES ({marks(self.columns)})"
 
     def key_of(self, row: Row) -> Row:
         return row[: len(self.key)]
