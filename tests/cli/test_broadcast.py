@@ -179,7 +179,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--thanks", "Bye"], "--thanks has no effect"),
         (["Hi", "--region", "XX"], "'XX' is not a region"),
         (["Hi", "-q", "--json"], "can't be given together"),
-        (["Hi", "-q", "--dry-run"], "no broadcast's id"),
+        (["Hi", "-q", "--dry-run"], "no id that --quiet"),
         (["Hi", "--do-not-call", "nowhere"], "nowhere can't be read"),
         (["Hi", "--do-not-call", "empty"], "--do-not-call: The list is empty"),
         (["Hi", "--do-not-call", "wrong"], "--do-not-call: Line 2 can't be read"),
