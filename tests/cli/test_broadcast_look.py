@@ -124,7 +124,7 @@ def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadca
         assert (busy.code, "is being worked on by another voicecli" in busy.err) == (3, True)
         stopped = broadcast("stop", of, "--json")
         assert (stopped.code, stopped.json) == (0, {"broadcastId": of, "id": of, "stopped": True})
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert "The broadcast was stopped." in err
     assert f"voicecli broadcast resume {of}\n" in out
@@ -142,7 +142,7 @@ def test_one_that_still_waits_for_its_list_can_be_stopped(broadcast: Broadcast, 
     with broadcast.under_way("resume", of, "-", stdin=subprocess.PIPE) as process:
         wait_until(lambda: is_held(home / f"broadcast-{of}.lock"))
         assert broadcast("stop", of).out == f"Broadcast {of} is stopping\n"
-        _, err = process.communicate(listed, timeout=20)
+        _, err = process.communicate(listed, timeout=DEADLINE)
     assert (process.returncode, len(broadcast.called)) == (130, 1)
     assert "The broadcast was stopped." in err
     assert broadcast("show", of, "--json").json["state"] == "stopped"
@@ -471,7 +471,7 @@ def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> 
         with broadcast.under_way(write("p.csv", people(ANN)), MESSAGE, *retry, "--json") as process:
             wait_until(lambda: "accepted" in read_line(process))
             process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=DEADLINE)
         of = json.loads(out.splitlines()[-1])["id"]
         assert (process.returncode, len(broadcast.called)) == (130, 1)
         waiting = broadcast("show", of, "--json").json
