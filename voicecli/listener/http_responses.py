@@ -4,7 +4,6 @@ requests that aiohttp refuses by itself."""
 import json
 import logging
 import time
-from asyncio import Transport
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
@@ -19,35 +18,36 @@ def json_response(content: object, status: int = 200, headers: Mapping[str, str]
 
 
 def event_response(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
-    if request.keep_alive and request.version == HttpVersion11 and request.transport is not None:
-        return _PreparedResponse(body, request.transport)
+    if request.keep_alive and request.version == HttpVersion11:
+        return _prepared_response(body, int(time.time()))
     return web.Response(body=body, content_type="application/json")
 
 
 class _PreparedResponse(web.StreamResponse):
     """The answer to an event, written as it is: making it of aiohttp's parts takes as long as keeping it."""
 
-    def __init__(self, body: bytes, transport: Transport) -> None:
+    def __init__(self, content: bytes) -> None:
         super().__init__()
-        self._answer = b"%b%d\r\n\r\n%b" % (_head(int(time.time())), len(body), body)
-        self._transport = transport
+        self._content = content
 
     @property
     def keep_alive(self) -> bool:
         return True
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        self._transport.write(self._answer)
+        if request.transport is not None:
+            request.transport.write(self._content)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """It is written."""
 
 
-@lru_cache(1)
-def _head(_second: int) -> bytes:
-    """How it begins: the same for a second."""
+@lru_cache(4)
+def _prepared_response(body: bytes, _second: int) -> _PreparedResponse:
+    """The same for all events of a second that get this answer."""
     head = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Date: {formatdate(usegmt=True)}")
-    return "\r\n".join((*head, "Content-Length: ")).encode()
+    lines = (*head, f"Content-Length: {len(body)}", "", "")
+    return _PreparedResponse("\r\n".join(lines).encode() + body)
 
 
 class Request(web.BaseRequest):

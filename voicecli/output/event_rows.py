@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from voicecli import phone
 from voicecli.clock import iso
@@ -30,12 +31,12 @@ _PARTIES, _TO = Column("from → to", 27, narrow=False), Column("to", 12, narrow
 
 def session_cell(session_id: str) -> Cell:
     """The beginning of a session's id, in a colour that is the same everywhere and every time."""
-    return Cell(_SESSION, session_id[:8], session_style(session_id))
+    return _SESSION, session_id[:8], session_style(session_id)
 
 
 def party_cells(source: str, destination: str) -> tuple[Cell, Cell]:
     """Who calls whom; where there is little room, only who is called."""
-    return Cell(_PARTIES, describe_parties(source, destination)), Cell(_TO, destination)
+    return (_PARTIES, describe_parties(source, destination), ""), (_TO, destination, "")
 
 
 def session_style(session_id: str) -> str:
@@ -48,8 +49,7 @@ def outcome_style(outcome: str | None) -> str:
     return "" if outcome is None else _STYLES.get(outcome, "red")
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """One event. With ``masked``, numbers can be recognised but not called; ``dated``, as one of the past, it
     begins with its number and the day."""
 
@@ -67,13 +67,13 @@ class EventRow:
         source, destination, last = map(phone.mask_numbers, shown) if self.masked else shown
         kind = "dim" if kept.again else "bold"
         style = "dim" if kept.again else outcome_style(event.outcome)
-        common = (session_cell(event.session_id), *party_cells(source, destination), Cell(_WHAT, last, style))
+        common = (session_cell(event.session_id), *party_cells(source, destination), (_WHAT, last, style))
         if not self.dated:
             clock = _clock(kept.received // 1_000_000)
-            return Cell(_TIME, clock, "dim"), Cell(_EVENT, event.type, kind), *common
+            return (_TIME, clock, "dim"), (_EVENT, event.type, kind), *common
         time = local_time(kept.received)
-        number, day = Cell(_NUMBER, f"{kept.id:>7}"), Cell(_DAY, time, "dim")
-        return number, day, Cell(_DAY_OF_YEAR, time[5:], "dim"), Cell(_TYPE, event.type, kind), *common
+        number, day = (_NUMBER, f"{kept.id:>7}", ""), (_DAY, time, "dim")
+        return number, day, (_DAY_OF_YEAR, time[5:], "dim"), (_TYPE, event.type, kind), *common
 
     def data(self) -> Mapping[str, object]:
         kept, event = self.kept, self.kept.event
@@ -119,10 +119,10 @@ class CallRow:
             words += f"; no summary for {int(silent_for(call, self.now))} s"
             style = "red"
         return (
-            Cell(_TIME, _clock(call.start // 1_000_000), "dim"),
+            (_TIME, _clock(call.start // 1_000_000), "dim"),
             session_cell(call.id),
             *party_cells(source, destination),
-            Cell(_WHAT, words, style),
+            (_WHAT, words, style),
         )
 
     def data(self) -> Mapping[str, object]:

@@ -33,12 +33,8 @@ class Column(NamedTuple):
     least: int = 0
 
 
-class Cell(NamedTuple):
-    """The text of a row in a column; ``style`` is rich's."""
-
-    column: Column
-    text: str
-    style: str = ""
+Cell = tuple[Column, str, str]
+"""The text of a row in a column, and its style (rich's)."""
 
 
 class Row(Protocol):
@@ -67,30 +63,40 @@ class TableRow(NamedTuple):
         return self.name or self.texts[0]
 
     def cells(self) -> Sequence[Cell]:
-        *first, last = map(Cell, self.columns, self.texts)
-        return [*first, last._replace(style=self.style)]
+        styles = (*[""] * (len(self.texts) - 1), self.style)
+        return [*zip(self.columns, self.texts, styles, strict=False)]
 
     def data(self) -> Mapping[str, object]:
         return self.values
 
 
 def _shown(row: Row, *, narrow: bool) -> list[Cell]:
-    return [cell for cell in row.cells() if cell.column.narrow in (None, narrow)]
+    return [cell for cell in row.cells() if cell[0].narrow is not (not narrow)]
 
 
 def plain_row(row: Row) -> str:
     """One line, whatever is in the cells."""
     cells = _shown(row, narrow=False)
-    return "  ".join([_padded(printable(cell.text), cell.column.width) for cell in cells]).rstrip()
+    line = "  ".join([text.ljust(column.width) for column, text, _ in cells])
+    if not _is_simple(line):
+        line = "  ".join([padded(printable(text), column.width) for column, text, _ in cells])
+    return line.rstrip()
 
 
 def plain_heading(row: Row) -> str:
     """The names of its columns, in one line."""
     cells = _shown(row, narrow=False)
-    return "  ".join([_padded(printable(column.name), column.width) for column, _, _ in cells]).rstrip()
+    return "  ".join([padded(printable(column.name), column.width) for column, _, _ in cells]).rstrip()
 
 
-def _padded(text: str, width: int) -> str:
+def _is_simple(text: str) -> bool:
+    """Whether all of it can be shown, and is as wide as it has characters, as with nearly all rows."""
+    ascii_only = text.replace("→", "-")
+    return ascii_only.isascii() and ascii_only.isprintable()
+
+
+def padded(text: str, width: int) -> str:
+    """The text with blanks behind it, so wide as a terminal shows it."""
     if text.isascii():
         return text.ljust(width)
     from rich.cells import cell_len
@@ -117,7 +123,7 @@ class Painter:
     def heading(self, row: Row, width: int) -> str:
         """The heading above rows of this kind."""
         cells = _shown(row, narrow=width < NARROW)
-        return self.row([Cell(column, column.name, "bold underline") for column, _, _ in cells], width)
+        return self.row([(column, column.name, "bold underline") for column, _, _ in cells], width)
 
     def row(self, cells: Sequence[Cell], width: int) -> str:
         """The cells as text, at most ``width`` wide: those that do not fit go on below the row. The last one
@@ -134,15 +140,16 @@ class Painter:
             fits = text if cell_len(text) <= most else set_cell_size(text, most - 1) + "…"
             painted += self._paint(style)(fits) + " " * (most + 2 - cell_len(fits))
             start += most + 2
-        text, room = self._printable(last.text), width - start
+        column, text, style = last
+        text, room = self._printable(text), width - start
         if not text:
             return painted.rstrip(" ")
         lines = [text] if cell_len(text) <= room else self._wrapped(text, max(1, room))
         longest = max(map(cell_len, text.split()), default=0)
-        if room < 1 or (len(lines) > 1 and (room < last.column.least or room < longest <= width - INDENT)):
+        if room < 1 or (len(lines) > 1 and (room < column.least or room < longest <= width - INDENT)):
             painted, start = painted.rstrip(" "), INDENT
             lines = ["", *self._wrapped(text, width - INDENT)]
-        brush = self._paint(last.style)
+        brush = self._paint(style)
         return painted + ("\n" + " " * start).join(brush(line) for line in lines)
 
     def lines(self, text: str, style: str, width: int) -> list[str]:

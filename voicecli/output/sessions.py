@@ -44,10 +44,10 @@ class SessionRow:
         session = self.session
         source, destination, words = map(self.shown, (session.source, session.destination, session.words))
         return (
-            Cell(_START, local_time(session.start), "dim"),
-            session_cell(self.identifier)._replace(style=session_style(session.id)),
+            (_START, local_time(session.start), "dim"),
+            (*session_cell(self.identifier)[:2], session_style(session.id)),
             *party_cells(source, destination),
-            Cell(_OUTCOME, words, self.style),
+            (_OUTCOME, words, self.style),
         )
 
     @property
@@ -109,7 +109,7 @@ class _TimelineRow:
     def cells(self) -> Sequence[Cell]:
         seconds = round(self.after / 1e6, 1) or 0.0  # not -0.0
         texts = (f"{seconds:+,.1f} s".rjust(10), self.event, self.words)
-        return [*map(Cell, _TIMELINE, texts, ("dim", "bold", self.style))]
+        return [*zip(_TIMELINE, texts, ("dim", "bold", self.style), strict=True)]
 
     def data(self) -> Mapping[str, object]:
         return {"after": self.after, "event": self.event, "words": self.words}
