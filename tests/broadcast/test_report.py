@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RunningSandbox
-from lists import ANN, BOB, CAT, REFUSED, Broadcast, write
+from lists import ANN, BOB, CAT, REFUSED, Broadcast, people, write
 from past import event, keep
 
 from voicecli.broadcast.report import Bar, Figures, describe_standing, placed_calls
@@ -43,35 +43,39 @@ def test_every_row_is_counted_once_and_in_words() -> None:
         ROW._replace(outcome="COMPLETED", digits="1"),
         ROW._replace(outcome="COMPLETED", digits="2", attempts=3),
         ROW._replace(outcome="COMPLETED"),
+        ROW._replace(outcome="COMPLETED", digits="5"),
         ROW._replace(outcome="COMPLETED_UNSUBSCRIBED", digits="9"),
         ROW._replace(outcome="NO_ANSWER"),
         ROW._replace(outcome="BUSY", state=RowState.RETRY),
         ROW,
         ROW._replace(state=RowState.REFUSED, attempts=2, reason="no"),
         ROW._replace(state=RowState.UNKNOWN),
-        ROW._replace(state=RowState.SKIPPED, attempts=0, reason="unsubscribed"),
+        ROW._replace(state=RowState.SKIPPED, attempts=0, reason="invalid"),
+        ROW._replace(state=RowState.SKIPPED, attempts=0, reason="listed", left_out=LeftOut.DO_NOT_CALL),
         ROW._replace(state=RowState.PLANNED, attempts=0),
     ]
     for row in rows:
         figures.add(row)
+    figures.add(ROW._replace(outcome="NO_ANSWER"), 5, has_unsubscribed=True)
     figures.add_errors(["no coverage"] * 2)
-    assert (figures.people, figures.called, figures.calls, figures.reached) == (11, 9, 11, 4)
-    assert figures.confirmed == 1
-    assert figures.outcomes[0] == Bar("completed", 3, "good")
+    assert (figures.people, figures.called, figures.calls, figures.reached) == (18, 15, 17, 5)
+    assert (figures.confirmed, figures.not_to_call) == (1, 6)
+    assert {*figures.outcomes[:2]} == {Bar("completed", 4, "good"), Bar("no answer", 6, "warning")}
     assert sum(bar.number for bar in figures.outcomes) == figures.people
-    assert {(bar.words, bar.kind) for bar in figures.to_reach} == {
-        ("no answer", "warning"),
-        ("busy, to be called again", "warning"),
-        ("called, no outcome reported", ""),
-        ("not called: refused", "bad"),
-        ("unknown whether called", "warning"),
-        ("not called: left out", ""),
-        ("not called yet", ""),
+    assert {*figures.to_reach} == {
+        Bar("no answer", 1, "warning"),
+        Bar("busy, to be called again", 1, "warning"),
+        Bar("called, no outcome reported", 1, ""),
+        Bar("not called: refused", 1, "bad"),
+        Bar("unknown whether called", 1, "warning"),
+        Bar("not called: left out", 1, ""),
+        Bar("not called yet", 1, ""),
     }
     assert figures.results == [
         Bar("confirmed", 1, "good"),
         Bar("reschedule", 1, "warning"),
         Bar("stop", 1, "warning"),
+        Bar("another key", 1),
         Bar("no key", 1),
     ]
     assert figures.errors == [Bar("no coverage", 2, "bad"), Bar("no", 1, "bad")]
@@ -153,6 +157,39 @@ def test_people_can_be_left_out_or_masked(broadcast: Broadcast) -> None:
     alone = report(broadcast, of, "--no-people")
     assert not [words for words in (ANN, BOB, "Anna", "1234") if words in alone.text]
     assert "called, no outcome reported" in alone.text
+
+
+def test_whom_nobody_may_call_is_not_still_to_be_reached(broadcast: Broadcast) -> None:
+    """Who has unsubscribed since, until they allow calls again, and who was on the do-not-call list."""
+    write("never.txt", BOB)
+    arguments = (write("p.csv", people(ANN, BOB, CAT)), "Hi", "--yes", "--do-not-call", "never.txt")
+    of = broadcast.identifier(*arguments)
+    home = Path(broadcast.environment["VOICECLI_HOME"])
+    keep(home, event("VSS", "BUSY", "s-1", clientRequestId=f"{of}-2-1"))
+    keep(home, event("VSS", "COMPLETED_UNSUBSCRIBED", "s-9", number=ANN))
+
+    def listed() -> list[str]:
+        written = broadcast("results", of, "--not-reached", "-o", "-").out
+        return [row["destination"] for row in csv.DictReader(written.splitlines())]
+
+    assert listed() == [CAT]
+    page = report(broadcast, of)
+    figures = dict(re.findall(r"<dt>([^<]*)</dt><dd>(\d+)</dd>", Path("report.html").read_text()))
+    assert figures["still to be reached"] == "1"
+    assert figures["not reached, and not to be called"] == "2"
+    to_reach, everybody = page.text.split("Still to be reached")[1].split("All people")
+    assert (ANN in to_reach, CAT in to_reach, "it has unsubscribed" in everybody) == (False, True, True)
+    assert broadcast("allow", ANN).code == 0
+    assert listed() == [ANN, CAT]
+
+
+def test_a_failed_call_says_what_the_telephone_network_said(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), "Hi", "--yes")
+    home = Path(broadcast.environment["VOICECLI_HOME"])
+    session = broadcast("results", of, "--json").json["sessionId"]
+    keep(home, event("VCS", "CALL_DISCONNECTED", session, sipCode=404))
+    keep(home, event("VSS", "FAILED", session, clientRequestId=f"{of}-2-1"))
+    assert "number not found" in report(broadcast, of).text.split("Still to be reached")[1]
 
 
 def test_of_many_people_all_are_in_a_file_beside_the_page(

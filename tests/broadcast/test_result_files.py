@@ -13,7 +13,7 @@ from voicecli.errors import InvalidInput
 from voicecli.output import table_files
 from voicecli.output.table_files import Sheet, csv_pieces, write_workbook
 from voicecli.sessions.key_names import KeyNames
-from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.broadcasts import BroadcastRow, LeftOut, RowState
 
 HOSTILE = ("=1+1", "+33199001234", "https://example.com", "{=1}", "0042", "a\x07\u202eb", "_x0041_", " ")
 
@@ -40,6 +40,8 @@ def test_a_sheet_has_texts_as_they_are_and_is_ready_to_be_filtered(tmp_path: Pat
     assert [cell.data_type for cell in sheet[2]][1:-3] == ["s"] * len(HOSTILE)
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:L2")
     assert 40 < sheet.column_dimensions["A"].width < 50
+    page = (sheet.print_title_rows, sheet.page_setup.orientation, sheet.page_setup.fitToHeight)
+    assert page == ("$1:$1", "landscape", 0), "it is printed on A4, one page wide"
     assert [cell.font.b for cell in sheet[1]] == [True] * len(heading)
     assert [[cell.value for cell in row] for row in book["Summary"]] == [["what", "value"], ["people", 1]]
 
@@ -62,11 +64,19 @@ KEYS = KeyNames.parse("1=confirmed,2=reschedule,9=stop", "confirmed")
 ALL = (NOBODY, MAILBOX, PRESSED, STOPPED, RESCHEDULE, SKIPPED)
 
 
+def test_who_may_not_be_called_is_not_still_to_be_reached() -> None:
+    """One who had unsubscribed when the broadcast ran, and allows calls again, may be called."""
+    left_out = [SKIPPED._replace(left_out=kind) for kind in LeftOut]
+    shown = filter(ResultFilter(not_reached=True).shows, left_out)
+    assert [row.left_out for row in shown] == [LeftOut.AT_MOST, LeftOut.UNSUBSCRIBED]
+
+
 @pytest.mark.parametrize(
     ("wanted", "shown"),
     [
         (ResultFilter(), ALL),
         (ResultFilter(not_reached=True), (NOBODY, SKIPPED)),
+        (ResultFilter(not_reached=True, unsubscribed={NOBODY.destination}), ()),
         (ResultFilter(confirmed=True, keys=KEYS), (PRESSED,)),
         (ResultFilter(confirmed=False, keys=KEYS), (NOBODY, MAILBOX, STOPPED, RESCHEDULE, SKIPPED)),
         (ResultFilter(confirmed=False, keys=KEYS, statuses={"COMPLETED"}), (MAILBOX, RESCHEDULE)),

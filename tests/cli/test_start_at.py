@@ -1,12 +1,13 @@
 """``voicecli broadcast --start-at``: what is seen of the wait, what ends it, and what is checked after it."""
 
 import io
+import json
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import RunningSandbox, wait_until
+from conftest import DEADLINE, RunningSandbox, wait_until
 from lists import ANN, BOB, MESSAGE, Broadcast, people, write
 from test_terminal import ESCAPE, Terminal
 
@@ -39,9 +40,10 @@ class Clock:
         self.moment = next(self._moments)
 
 
-def waited(clock: Clock) -> str:
+def waited(clock: Clock, form: str = "people") -> str:
     talk = io.StringIO()
-    wait_for_start(Context(stderr=talk, environment={}), START, now=clock.now, sleep=clock.sleep)
+    context = Context(stderr=talk, environment={}, format=form)
+    wait_for_start(context, START, now=clock.now, sleep=clock.sleep)
     return talk.getvalue()
 
 
@@ -51,6 +53,14 @@ def test_it_waits_by_the_wall_clock_and_says_so_once_in_a_pipe() -> None:
         "Waiting for Sun 29 Nov 10:00 UTC, in 2 h. Ctrl-C ends it: nobody is called before.\n"
     )
     assert clock.slept == [1.0, 1.0, 1.0, 1.0, 0.25]
+
+
+def test_programs_are_told_of_the_wait_on_stderr_and_who_wants_only_the_identifier_is_not() -> None:
+    words = "Waiting for Sun 29 Nov 10:00 UTC, in 2 h. Ctrl-C ends it: nobody is called before."
+    assert json.loads(waited(Clock(7200, -1), "json")) == {
+        "waiting": {"message": words, "until": "2026-11-29T10:00:00+00:00"}
+    }
+    assert waited(Clock(7200, -1), "quiet") == ""
 
 
 def test_a_machine_that_slept_a_little_too_long_still_calls() -> None:
@@ -166,7 +176,7 @@ def test_a_signal_ends_the_wait_and_nothing_was_begun(
     broadcast: Broadcast, waiting: Terminal, number: int
 ) -> None:
     waiting.process.send_signal(number)
-    assert waiting.process.wait(20) == 130
+    assert waiting.process.wait(DEADLINE) == 130
     assert "Error: Interrupted before" in ESCAPE.sub("", waiting.end())
     assert (broadcast("list", "-q").out, broadcast.called) == ("", [])
     assert broadcast("people.csv", MESSAGE, "--yes").code == 0, "nothing stands in its way"
@@ -182,7 +192,7 @@ def test_who_unsubscribes_or_is_called_during_the_wait_is_looked_at_again(broadc
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Waiting for ")
         of = broadcast.identifier("people.csv", MESSAGE, "--yes")
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, sorted(broadcast.called)) == (9, [ANN, BOB])
     assert f"as broadcast {of}" in err
     wait_until(lambda: broadcast("list", "-q").out == f"{of}\n")

@@ -47,6 +47,7 @@ REPORT = Report(
     called=4_990,
     calls=6_000,
     reached=1_200,
+    not_to_call=20,
     confirmed=1_000,
     outcomes=BARS,
     results=BARS,
@@ -58,16 +59,18 @@ REPORT = Report(
 )
 
 
-def person(name: str) -> Person:
+def person(name: str, columns: int = 2) -> Person:
+    values = [name, *["Köln am Rhein"] * (columns - 1)]
     why = "8x8 refused: the caller ID is not allowed for this subaccount (-1014)"
-    return Person([name, "Köln"], "+33199001234", "not called: refused", "bad", why, "reschedule", 2, False)
+    outcome = ("not called: refused", "bad", why, "reschedule", 2)
+    return Person(values, "+33199001234", *outcome, is_reached=False, is_to_be_reached=True)
 
 
-def page(names: Sequence[str] = NAMES * 8) -> str:
-    people = [person(name) for name in names]
+def page(names: Sequence[str] = NAMES * 8, columns: int = 2) -> str:
+    people = [person(name, columns) for name in names]
     values = {
         "report": REPORT,
-        "columns": ("Full name", "city"),
+        "columns": ["Full name", *(f"city of birth number {number}" for number in range(1, columns))],
         "with_people": True,
         "people": people,
         "to_reach": people,
@@ -113,9 +116,9 @@ MEASURE = """<!DOCTYPE html><title>shown</title><iframe width="WIDTH" height="90
 @pytest.mark.soak
 @pytest.mark.process
 @needs_chromium
-@pytest.mark.parametrize("width", [360, 1280])
-def test_it_fits_a_screen_and_nothing_in_it_is_obeyed(tmp_path: Path, width: int) -> None:
-    measure = MEASURE.replace("WIDTH", str(width)).replace("PAGE", escape(page()))
+@pytest.mark.parametrize(("width", "columns"), [(360, 9), (801, 4), (1280, 2)])
+def test_it_fits_a_screen_and_nothing_in_it_is_obeyed(tmp_path: Path, width: int, columns: int) -> None:
+    measure = MEASURE.replace("WIDTH", str(width)).replace("PAGE", escape(page(columns=columns)))
     (tmp_path / "measure.html").write_text(measure)
     shown = chromium("--window-size=1600,1000", "--dump-dom", f"file://{tmp_path}/measure.html")
     found = re.search(r"\[(\d+),(\d+),(\[.*?\]),(\d+)\]", shown)
@@ -129,8 +132,9 @@ def test_it_fits_a_screen_and_nothing_in_it_is_obeyed(tmp_path: Path, width: int
 @pytest.mark.soak
 @pytest.mark.process
 @needs_chromium
-def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path) -> None:
-    (tmp_path / "report.html").write_text(page())
+@pytest.mark.parametrize("columns", [4, 9])
+def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path, columns: int) -> None:
+    (tmp_path / "report.html").write_text(page(columns=columns))
     printed = tmp_path / "report.pdf"
     chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", f"file://{tmp_path}/report.html")
     pages = pypdf.PdfReader(printed).pages
@@ -145,6 +149,7 @@ def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path) -> None:
     ):
         assert "".join(words.split()) in "".join(texts), words
     assert "".join(texts).count("+33199001234") == 2 * 8 * len(NAMES)
+    assert "".join(texts).count("Rhein") == (columns - 1) * 2 * 8 * len(NAMES)
     assert all("Phone" in text for text in texts[3:-1]), "the heading of the table is on each page"
 
 

@@ -72,6 +72,16 @@ def test_a_terminal_gets_these_colours_and_an_old_one_its_own() -> None:
         assert sequence in screen.getvalue()
 
 
+def test_an_answer_is_broken_between_words_on_a_terminal_only() -> None:
+    answer = "+33199007103: confirmed with 1; completed, 4 s, MOS 4.2 good"
+    for out, shown in (
+        (Terminal(), answer.replace("1; ", "1;\n")),
+        (io.StringIO(), answer),
+    ):
+        Output(out, None, environment={"COLUMNS": "40"}).result(answer, {})
+        assert out.getvalue() == f"{shown}\n"
+
+
 def test_a_session_has_the_same_colour_everywhere() -> None:
     assert session_style("5a3eab76") == session_style("5a3eab76")
     assert len({session_style(f"s-{number}") for number in range(200)}) == len(READABLE)
@@ -94,7 +104,8 @@ def test_a_painted_row_fits_and_wraps_inside_its_last_column(width: int, last: s
     painted = Painter(console()).row(cells, width)
     lines = [ESCAPE.sub("", line) for line in painted.split("\n")]
     assert all(cell_len(line) <= max(width, 15) for line in lines)
-    assert lines[0].startswith("abc   much …  ")
+    assert lines[0].startswith("abc   much …  " if last else "abc   much …")
+    assert not lines[0].endswith(" ") or last
     assert all(line.startswith(" " * 14) for line in lines[1:])
     assert "".join("".join(line[14:] for line in lines).split()) == "".join(last.split())
 

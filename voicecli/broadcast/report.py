@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from voicecli.broadcast.result_filter import is_confirmed, is_reached
+from voicecli.broadcast.result_filter import is_confirmed, is_reached, is_to_be_reached
 from voicecli.broadcast.results import Result
 from voicecli.output.event_rows import outcome_style
 from voicecli.sessions.key_names import KeyNames, answers_of, answers_text, result_of
@@ -39,14 +39,16 @@ class Person(NamedTuple):
     result: str
     calls: int
     is_reached: bool
+    is_to_be_reached: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Of one broadcast, when it was ``made``. ``people`` are all rows; those who were ``called`` got
     ``calls`` calls, and ``reached`` of them answered. ``confirmed`` is None where nobody was asked to.
-    ``to_reach`` says why the others were not reached, ``has_answers`` whether anybody was asked for a key or
-    digits; ``text`` is what people were told, if it is known."""
+    ``to_reach`` says why the others were not reached, but for those who are ``not_to_call``: they have
+    unsubscribed, or are on the do-not-call list. ``has_answers`` is whether anybody was asked for a key or
+    digits, and ``text`` what people were told, if it is known."""
 
     broadcast: str
     source: str
@@ -58,6 +60,7 @@ class Report:
     called: int
     calls: int
     reached: int
+    not_to_call: int
     confirmed: int | None
     outcomes: Sequence[Bar]
     results: Sequence[Bar]
@@ -66,6 +69,11 @@ class Report:
     timeline: Sequence[Bar]
     has_answers: bool = False
     text: str | None = None
+
+    @property
+    def still_to_reach(self) -> int:
+        """How many people."""
+        return self.people - self.reached - self.not_to_call
 
     @property
     def has_completed(self) -> bool:
@@ -86,6 +94,9 @@ class Report:
         yield "Reached", self.reached
         if self.confirmed is not None:
             yield "Confirmed", self.confirmed
+        yield "Still to be reached", self.still_to_reach
+        if self.not_to_call:
+            yield "Not reached, and not to be called", self.not_to_call
         groups = {"Outcome": self.outcomes, "Result": self.results, "Error": self.errors}
         for name, bars in groups.items():
             yield from ((f"{name}: {bar.words}", bar.number) for bar in bars)
@@ -96,14 +107,15 @@ class Figures:
 
     def __init__(self, keys: KeyNames | None) -> None:
         self._keys = keys
-        self.people = self.called = self.calls = self.reached = self.confirmed = 0
+        self.people = self.called = self.calls = self.reached = self.not_to_call = self.confirmed = 0
         self._outcomes: Counter[tuple[str, str]] = Counter()
         self._to_reach: Counter[tuple[str, str]] = Counter()
+        self._other_keys = 0
         self._results = Counter(dict.fromkeys(keys.names.values() if keys else (), 0))
         self._errors: Counter[str] = Counter()
 
-    def add(self, row: BroadcastRow, rows: int = 1) -> None:
-        """So many rows like this one."""
+    def add(self, row: BroadcastRow, rows: int = 1, *, has_unsubscribed: bool = False) -> None:
+        """So many rows like this one, whose people have unsubscribed or not."""
         standing, calls = describe_standing(row), placed_calls(row)
         self.people += rows
         self.calls += calls * rows
@@ -111,10 +123,14 @@ class Figures:
         self._outcomes[standing] += rows
         if is_reached(row):
             self.reached += rows
-        else:
+        elif is_to_be_reached(row, has_unsubscribed=has_unsubscribed):
             self._to_reach[standing] += rows
+        else:
+            self.not_to_call += rows
         if (name := result_of(self._keys, row.digits)) is not None:
             self._results[name] += rows
+        elif row.digits:
+            self._other_keys += rows
         self.confirmed += rows * is_confirmed(row, self._keys)
         if row.reason and row.state is not RowState.SKIPPED:
             words = LeftOut.AT_MOST.words if row.left_out is LeftOut.AT_MOST else _without_people(row.reason)
@@ -134,18 +150,18 @@ class Figures:
 
     @property
     def results(self) -> Sequence[Bar]:
-        """Of each key that has a name, and how many answered without pressing one of these."""
+        """Of each key that has a name, and how many pressed another one, or none."""
         if self._keys is None:
             return ()
-        pressed = self._results.total()
-        none = [Bar("no key", self.reached - pressed)] if self.reached > pressed else []
+        none = self.reached - self._results.total() - self._other_keys
+        others = [Bar("another key", self._other_keys), Bar("no key", none)]
         accepted = {self._keys.names[key] for key in self._keys.accepted}
         return [
             *(
                 Bar(name, count, "good" if name in accepted else "warning")
                 for name, count in self._results.items()
             ),
-            *none,
+            *(bar for bar in others if bar.number > 0),
         ]
 
     @property
@@ -192,19 +208,23 @@ def people(
     keys: KeyNames | None,
     columns: Sequence[str],
     errors: Mapping[int, str],
+    unsubscribed: Collection[str],
     mask: Callable[[str], str] = str,
 ) -> Iterator[Person]:
-    """The people of these results, with these columns of their list. ``errors`` has what went wrong, by line;
-    ``mask`` hides numbers."""
+    """The people of these results, with these columns of their list. ``errors`` has what went wrong, by line,
+    ``unsubscribed`` who has unsubscribed (E.164); ``mask`` hides numbers."""
     for row, values in results:
         words, kind = describe_standing(row)
+        has_unsubscribed = row.destination in unsubscribed
+        refuses = LeftOut.UNSUBSCRIBED.words if has_unsubscribed and not is_reached(row) else ""
         yield Person(
             [mask(values[name]) for name in columns],
             mask(row.destination),
             words,
             kind,
-            mask(row.reason or errors.get(row.line, "")),
+            mask(row.reason or errors.get(row.line, "") or refuses),
             result_of(keys, row.digits) or answers_text(answers_of(keys, row.digits)),
             placed_calls(row),
             is_reached(row),
+            is_to_be_reached(row, has_unsubscribed=has_unsubscribed),
         )

@@ -1,6 +1,6 @@
 """The report on a broadcast as files: a page, and its people as CSV where they are too many for a page."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,17 +9,19 @@ from voicecli.broadcast.report_reading import read_report
 from voicecli.broadcast.results import Results
 from voicecli.output import report_page
 from voicecli.output.table_files import Value, csv_pieces
+from voicecli.store import unsubscribed
 from voicecli.voice_api import codes
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
     """What is written of one report. ``columns`` are those of the list that are shown, ``errors`` says what
-    went wrong, by line, and ``mask`` hides numbers."""
+    went wrong, by line, ``unsubscribed`` who has unsubscribed (E.164), and ``mask`` hides numbers."""
 
     report: Report
     results: Results
     errors: Mapping[int, str]
+    unsubscribed: Collection[str]
     columns: Sequence[str]
     mask: Callable[[str], str]
 
@@ -29,7 +31,7 @@ class ReportFiles:
     ) -> "ReportFiles":
         """Raises StoreFailed."""
         report, errors = read_report(results, text=text)
-        return cls(report, results, errors, columns, mask)
+        return cls(report, results, errors, unsubscribed.numbers(results.store), columns, mask)
 
     @property
     def needs_people_file(self) -> bool:
@@ -38,7 +40,7 @@ class ReportFiles:
 
     def page(self, *, with_people: bool, people_file: str) -> Iterator[bytes]:
         """The page; ``people_file`` is the name of the file beside it that has all people."""
-        to_reach = (person for person in self._people() if not person.is_reached)
+        to_reach = (person for person in self._people() if person.is_to_be_reached)
         values = {
             "report": self.report,
             "columns": self.columns,
@@ -55,13 +57,15 @@ class ReportFiles:
         return csv_pieces(self._table())
 
     def _people(self) -> Iterator[Person]:
-        return people(self.results, self.results.keys, self.columns, self.errors, self.mask)
+        keys = self.results.keys
+        return people(self.results, keys, self.columns, self.errors, self.unsubscribed, self.mask)
 
     def _table(self) -> Iterator[Sequence[Value]]:
-        yield (*self.columns, "number", "outcome", "why", "answer", "calls", "reached")
+        yield (*self.columns, "number", "outcome", "why", "answer", "calls", "reached", "still to be reached")
         for person in self._people():
-            reached = "yes" if person.is_reached else "no"
+            flags = ("yes" if flag else "no" for flag in (person.is_reached, person.is_to_be_reached))
             yield (
                 *person.values,
-                *(person.number, person.outcome, person.why, person.result, person.calls, reached),
+                *(person.number, person.outcome, person.why, person.result, person.calls),
+                *flags,
             )

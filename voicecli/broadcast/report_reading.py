@@ -12,6 +12,7 @@ from voicecli.broadcast.report import Bar, Figures, Report
 from voicecli.broadcast.results import Results
 from voicecli.clock import to_local
 from voicecli.sessions.session import Session
+from voicecli.store import unsubscribed
 from voicecli.store.broadcast_rows import calls_by_time, group_rows, rows_with_outcome, time_of_calls
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
@@ -29,8 +30,9 @@ def read_report(results: Results, *, text: str | None = None) -> tuple[Report, M
     store, broadcast = results.store, results.broadcast
     errors = _errors(store, broadcast)
     figures = Figures(results.keys)
-    for row, rows in group_rows(store, broadcast):
-        figures.add(row, rows)
+    unsubscribed.update(store)
+    for row, rows, has_unsubscribed in group_rows(store, broadcast):
+        figures.add(row, rows, has_unsubscribed=has_unsubscribed)
     figures.add_errors(errors.values())
     first, last = time_of_calls(store, broadcast)
     accepts = results.keys is not None and results.keys.accepted
@@ -46,6 +48,7 @@ def read_report(results: Results, *, text: str | None = None) -> tuple[Report, M
         called=figures.called,
         calls=figures.calls,
         reached=figures.reached,
+        not_to_call=figures.not_to_call,
         confirmed=figures.confirmed if accepts else None,
         outcomes=figures.outcomes,
         results=figures.results,
@@ -59,13 +62,14 @@ def read_report(results: Results, *, text: str | None = None) -> tuple[Report, M
 
 
 def _errors(store: Store, broadcast: Broadcast) -> Mapping[int, str]:
-    """What 8x8 says went wrong with the calls that it could not make, by line."""
+    """Why 8x8 could not make a call, by line: as it says, else the telephone network."""
     found = {}
     rows = islice(rows_with_outcome(store, broadcast, Outcome.ERROR, Outcome.FAILED), MAX_ERRORS)
     sessions = ((row.session, row.line) for row in rows if row.session is not None)
     while lines := dict(islice(sessions, AT_ONCE)):
-        for session_id, events in events_of_each(store, [*lines], kind="VSS").items():
-            if error := Session.of(None, events).summary.error:
+        for session_id, events in events_of_each(store, [*lines]).items():
+            said = (one.event.sip_words for one in reversed(events))
+            if error := Session.of(None, events).summary.error or next(filter(None, said), ""):
                 found[lines[session_id]] = error
     return found
 

@@ -14,6 +14,7 @@ from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.result_filter import ResultFilter
 from voicecli.errors import InvalidInput
 from voicecli.sessions.key_names import KeyNames
+from voicecli.store import unsubscribed
 from voicecli.store.broadcast_rows import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.engine import Store
@@ -41,7 +42,9 @@ class Results:
     wanted: ResultFilter = field(default_factory=ResultFilter)
 
     def only(self, wanted: ResultFilter) -> Self:
-        """Those that a filter shows."""
+        """Those that a filter shows. Raises StoreFailed."""
+        if wanted.not_reached:
+            wanted = replace(wanted, unsubscribed=unsubscribed.numbers(self.store))
         return replace(self, wanted=wanted)
 
     @property

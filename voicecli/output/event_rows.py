@@ -24,7 +24,7 @@ _EVENT, _TYPE, _SESSION, _WHAT = (
     Column("event", 5),
     Column("type", 4),
     Column("session", 8),
-    Column("what happened", 0),
+    Column("what happened", 0, least=24),
 )
 _PARTIES, _TO = Column("from → to", 27, narrow=False), Column("to", 12, narrow=True)
 

@@ -3,7 +3,6 @@
 import codecs
 import io
 import os
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,7 +10,7 @@ from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import json_text
 from voicecli.output.colours import error_codes, styles
 from voicecli.output.printable import printable
-from voicecli.output.rows import Line, Painter, Row, TableRow, erasing, plain_heading, plain_row
+from voicecli.output.rows import Line, Painter, Row, TableRow, broken, erasing, plain_heading, plain_row
 from voicecli.output.secrets import Secrets
 from voicecli.output.streams import Streams, terminal_size
 
@@ -64,7 +63,10 @@ class Output:
         ``happened`` is for what can't be undone. Then an OutputFailed repeats the text, so that it does
         not get lost where standard output can't be written.
         """
-        self._put(f"{printable(text, lines=True)}\n", text if happened else "")
+        shown = printable(text, lines=True)
+        if "\n" not in shown and self._painter(self.streams.out) is not None:
+            shown = broken(shown, self.width)
+        self._put(f"{shown}\n", text if happened else "")
 
     def row(self, row: Row) -> None:
         """One row of a list that grows as things happen.
@@ -168,6 +170,10 @@ class Output:
         """A sentence on stderr: progress, or what the command waits for. On a terminal it is broken between
         words, and goes on in the column ``indent``."""
         self._talk(self._wrapped(printable(text), indent=" " * indent))
+
+    def waiting(self, text: str, until: str) -> None:
+        """A note that nothing happens until that moment (ISO 8601): programs are told on stderr, too."""
+        self.note(text)
 
     def explain(self, lines: Iterable[Line]) -> None:
         """Lines on stderr for a person who is asked something, in every format; on a terminal, broken
@@ -285,15 +291,7 @@ class Output:
 
     def _wrapped(self, line: str, *, indent: str = "") -> str:
         """One line in a pipe; on a terminal, broken between words."""
-        if not self._talks_on_terminal or len(line) <= self._screen().columns:
-            return line
-        return textwrap.fill(
-            line,
-            self._screen().columns,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        return broken(line, self._screen().columns, indent) if self._talks_on_terminal else line
 
     def _coloured(self, word: str, style: str) -> str:
         is_coloured = self._talks_on_terminal and self._colours

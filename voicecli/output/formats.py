@@ -76,6 +76,9 @@ class Json(_ForPrograms):
     ) -> None:
         self._row(json_text.one_line(data))
 
+    def waiting(self, text: str, until: str) -> None:
+        self._talk(json_text.one_line({"waiting": {"message": text, "until": until}}))
+
     def warning(self, text: str) -> None:
         self._talk(json_text.one_line({"warning": {"message": text}}))
 

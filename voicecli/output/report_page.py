@@ -7,6 +7,7 @@ from pathlib import Path
 from voicecli.output.printable import printable
 
 MAX_PEOPLE = 2_000  # in a table: more are nothing for a browser
+MAX_COLUMNS = 4  # of the list, beside the others in a table: more have no room on a page
 _BUFFERED = 1_000  # pieces of the page that are handed on at once
 
 
@@ -22,7 +23,7 @@ def pieces(name: str, values: Mapping[str, object]) -> Iterator[bytes]:
         finalize=_shown,
     )
     environment.filters |= {"counted": _counted, "share": _share, "time": _time}
-    page = environment.get_template(name).stream(most=MAX_PEOPLE, **values)
+    page = environment.get_template(name).stream(most=MAX_PEOPLE, max_columns=MAX_COLUMNS, **values)
     page.enable_buffering(_BUFFERED)
     for piece in page:
         yield piece.encode()

@@ -2,6 +2,7 @@
 
 import math
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -78,14 +79,14 @@ def plain_row(row: Row) -> str:
     cells = _shown(row, narrow=False)
     line = "  ".join([text.ljust(column.width) for column, text, _ in cells])
     if not _is_simple(line):
-        line = "  ".join([_padded(printable(text), column.width) for column, text, _ in cells])
+        line = "  ".join([padded(printable(text), column.width) for column, text, _ in cells])
     return line.rstrip()
 
 
 def plain_heading(row: Row) -> str:
     """The names of its columns, in one line."""
     cells = _shown(row, narrow=False)
-    return "  ".join([_padded(printable(column.name), column.width) for column, _, _ in cells]).rstrip()
+    return "  ".join([padded(printable(column.name), column.width) for column, _, _ in cells]).rstrip()
 
 
 def _is_simple(text: str) -> bool:
@@ -94,7 +95,8 @@ def _is_simple(text: str) -> bool:
     return ascii_only.isascii() and ascii_only.isprintable()
 
 
-def _padded(text: str, width: int) -> str:
+def padded(text: str, width: int) -> str:
+    """The text with blanks behind it, so wide as a terminal shows it."""
     if text.isascii():
         return text.ljust(width)
     from rich.cells import cell_len
@@ -141,7 +143,7 @@ class Painter:
         column, text, style = last
         text, room = self._printable(text), width - start
         if not text:
-            return painted if room >= 0 else painted.rstrip(" ")
+            return painted.rstrip(" ")
         lines = [text] if cell_len(text) <= room else self._wrapped(text, max(1, room))
         longest = max(map(cell_len, text.split()), default=0)
         if room < 1 or (len(lines) > 1 and (room < column.least or room < longest <= width - INDENT)):
@@ -181,6 +183,15 @@ class Painter:
             self._console.print(Text("x", style=style), end="")
         before, _, after = capture.get().partition("x")
         return lambda text: f"{before}{text}{after}" if text else ""
+
+
+def broken(line: str, width: int, indent: str = "") -> str:
+    """A sentence that is longer than ``width`` columns on several lines, broken between words."""
+    if len(line) <= width:
+        return line
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def erasing(below: Sequence[str], width: int) -> str:

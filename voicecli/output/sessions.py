@@ -21,7 +21,7 @@ from voicecli.output.rows import Cell, Column, Line, Row
 from voicecli.sessions.session import UNKNOWN, Session, SessionRecord
 from voicecli.voice_api.webhook_events import Received
 
-_START, _OUTCOME = Column("start", 19), Column("outcome", 0)
+_START, _OUTCOME = Column("start", 19), Column("outcome", 0, least=24)
 _TIMELINE = (Column("time", 10), Column("event", 6), Column("what happened", 0))
 
 

@@ -91,6 +91,10 @@ def _fill(worksheet: "Worksheet", rows: Iterable[Sequence[Value]], heading: "For
     for column, width in enumerate(widths):
         worksheet.set_column(column, column, max(MIN_WIDTH, min(MAX_WIDTH, width + 2)))
     worksheet.freeze_panes(1, 0)
+    worksheet.repeat_rows(0)
+    worksheet.set_landscape()
+    worksheet.set_paper(9)  # A4
+    worksheet.fit_to_pages(1, 0)  # one page wide, and as many high as it takes
     worksheet.autofilter(0, 0, last, columns - 1)
     worksheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_SHEET_ROWS}"})
 

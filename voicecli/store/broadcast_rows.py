@@ -129,16 +129,28 @@ def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
     return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))
 
 
-def group_rows(store: Store, broadcast: Broadcast) -> Iterator[tuple[BroadcastRow, int]]:
-    """Rows that differ at most in their line, number, session and times, each once, and how many they are."""
+class RowGroup(NamedTuple):
+    """Rows that differ at most in their line, number, session and times: one of them, how many they are, and
+    whether their people have unsubscribed."""
+
+    row: BroadcastRow
+    rows: int
+    unsubscribed: bool
+
+
+def group_rows(store: Store, broadcast: Broadcast) -> Iterator[RowGroup]:
+    """All rows, in groups of those that are alike."""
     alike = "state, outcome, digits, reason, attempts"
     query = (
-        f"SELECT {alike}, {LEFT_OUT} AS kind, count(*) FROM broadcast_rows WHERE broadcast = ?"
-        f" GROUP BY {alike}, kind"
+        f"SELECT {alike}, {LEFT_OUT} AS kind,"
+        " destination IN (SELECT destination FROM unsubscribed) AS refuses, count(*)"
+        f" FROM broadcast_rows WHERE broadcast = ? GROUP BY {alike}, kind, refuses"
     )
-    for state, outcome, digits, reason, attempts, left_out, rows in store.rows(query, (broadcast.number,)):
+    for state, outcome, digits, reason, attempts, kind, refuses, rows in store.rows(
+        query, (broadcast.number,)
+    ):
         row = BroadcastRow(0, "", RowState(state), attempts, outcome=outcome, digits=digits, reason=reason)
-        yield row._replace(left_out=_left_out(left_out)), rows
+        yield RowGroup(row._replace(left_out=_left_out(kind)), rows, bool(refuses))
 
 
 def rows_with_outcome(store: Store, broadcast: Broadcast, *outcomes: str) -> Iterator[BroadcastRow]:

@@ -110,6 +110,12 @@ class Event:
         return f"{codes.describe_session_error(code).text} ({code})"
 
     @property
+    def sip_words(self) -> str:
+        """The telephone network's code (SIP) in words, of a VCS; nothing for a leg that was answered."""
+        code = codes.code(self.payload.get("sipCode"))
+        return "" if code is None or code == 200 else codes.describe_sip_code(code)
+
+    @property
     def status(self) -> str:
         """8x8's word for its state: the outcome of a VSS, else callStatus or status, or nothing."""
         return self.outcome or text_field(self.payload, "callStatus") or text_field(self.payload, "status")
@@ -214,8 +220,7 @@ def _status_words(event: Event) -> str:
         "CALL_UPDATED": "bridged or changed",
         "DTMF_RECEIVED": "digits pressed",
     }.get(status, status)
-    code = codes.code(event.payload.get("sipCode"))
-    return words if code is None or code == 200 else f"{words}: {codes.describe_sip_code(code)}"
+    return ": ".join(filter(None, (words, event.sip_words)))
 
 
 def _recording_words(event: Event) -> str:

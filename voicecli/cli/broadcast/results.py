@@ -35,11 +35,11 @@ MAX_SHOWN = 30  # columns of a terminal that one of the list has
 FORMS = (".csv", ".jsonl", ".xlsx")
 _COLUMNS = (
     Column("destination", 16, rank=1),
-    Column("status", 9, rank=5),
+    Column("status", 9, rank=6),
     Column("outcome", 22, rank=3, least=10),
     Column("result", 20, rank=4, least=10),
     Column("digits", 12, rank=7),
-    Column("attempts", 8, rank=6),
+    Column("attempts", 8, rank=5),
     Column("session", 36, rank=9),
     Column("reason", 0, least=24),
 )
@@ -89,7 +89,8 @@ def results(
         found = read(context, store, broadcast, people)
         found = found.only(filters.chosen(found.keys))
         if file is None:
-            context.output.fitted_table(_Rows(found, shown_columns(found, show)), header=header)
+            if not context.output.fitted_table(_Rows(found, shown_columns(found, show)), header=header):
+                context.output.note("There is no such row in this broadcast.")
             return
         rows = 0
 

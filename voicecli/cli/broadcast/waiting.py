@@ -44,7 +44,8 @@ def wait_for_start(
     when = describe_start(start)
     if not context.output.progress(f"Waiting for {when}"):
         length = durations.describe_duration((start - now()).total_seconds())
-        context.output.note(f"Waiting for {when}, in {length}. Ctrl-C ends it: nobody is called before.")
+        text = f"Waiting for {when}, in {length}. Ctrl-C ends it: nobody is called before."
+        context.output.waiting(text, start.isoformat())
     try:
         while (left := (start - now()).total_seconds()) > 0:
             context.output.progress(f"Starts in {countdown(left)}, {when}. Ctrl-C ends it.")
