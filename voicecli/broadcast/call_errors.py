@@ -31,4 +31,6 @@ def with_errors(store: Store, rows: Iterable[BroadcastRow]) -> Iterator[Broadcas
     left = iter(rows)
     while some := list(islice(left, _ROWS_AT_ONCE)):
         errors = call_errors(store, some)
-        yield from (row._replace(reason=row.reason or errors.get(row.line)) for row in some)
+        for row in some:
+            error = None if row.reason else errors.get(row.line)
+            yield row if error is None else row._replace(reason=error)
