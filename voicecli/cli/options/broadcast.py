@@ -101,9 +101,7 @@ class HoursOptions:
 
     not_between: Annotated[
         str | None,
-        option(
-            "FROM-TO", "Call nobody between these times in each person's time zone, such as 21:00-08:00."
-        ),
+        option("FROM-TO", "Call nobody between these times in each person's time zone, such as 21:00-08:00."),
     ] = None
     weekdays: Annotated[bool, flag("Call only from Monday to Friday, in each person's time zone.")] = False
     start_at: Annotated[
