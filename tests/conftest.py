@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,7 @@ import pytest
 import quick_waits
 import ready_stores
 import shared_postgresql
+import soak
 import writer_thread
 from forked import Forked
 
@@ -90,6 +92,23 @@ class RunningSandbox:
     def environment(self) -> dict[str, str]:
         return environment(self.sandbox.url)
 
+    @contextmanager
+    def holding_summaries(self) -> Iterator[threading.Event]:
+        """Inside, how calls ended is reported only when the event is set."""
+        may_leave, delivery = threading.Event(), self.sandbox._delivery
+        deliver = delivery.deliver
+
+        async def wait_and_deliver(kind: str, event: dict[str, object], **options: Any) -> bytes | None:
+            if kind == "VSS":
+                await asyncio.to_thread(may_leave.wait)
+            return await deliver(kind, event, **options)
+
+        delivery.deliver = wait_and_deliver  # type: ignore[method-assign]
+        try:
+            yield may_leave
+        finally:
+            may_leave.set()
+
     def requested(self, client_request_id: str) -> list[dict[str, object]]:
         """The callflow requests with this id that arrived, refused ones left out."""
         requests = list(self.sandbox.requested)
@@ -152,6 +171,11 @@ def wait_until_none(count: Callable[[], int]) -> None:
     while left := count():
         wait_until(lambda left=left: count() < left)
 
+
+if not soak.FULL:
+    os.environ.setdefault(
+        "CI", "true"
+    )  # so hypothesis takes the same examples each time, and any time for them
 
 # Rewriting assertions takes longer than all other collection. What one worker has rewritten is kept for the
 # others, so each begins elsewhere.

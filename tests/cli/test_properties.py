@@ -20,7 +20,11 @@ ENVIRONMENT = {
     "VOICECLI_HOME": "home",
 }
 MANY = 150 if FULL else 15
-many = settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=MANY,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 anything = any_text(60)
 numbers = st.one_of(anything, matching(r"\+?[0-9 ().-]{1,20}"))
 words = st.one_of(

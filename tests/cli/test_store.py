@@ -19,6 +19,7 @@ from shared_postgresql import SharedServer, environment
 from voicecli import clock
 from voicecli.broadcast.retention import prune_in_background
 from voicecli.checks import store as store_checks
+from voicecli.errors import ConfigurationError
 from voicecli.store import contacts, sqlite
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import migrate_store, open_store
@@ -153,7 +154,7 @@ def test_doctor_knows_a_pooler(
     assert "as behind PgBouncer" in found["pooler"]["words"]
 
 
-def test_doctor_names_each_right_that_is_missing(
+def test_doctor_names_each_right_that_is_missing_and_only_the_owner_migrates(
     checks: Checks, team: StorePlace, postgresql: SharedServer
 ) -> None:
     database = (team.url or "").partition("@/")[2].partition("?")[0]
@@ -179,6 +180,9 @@ def test_doctor_names_each_right_that_is_missing(
     wanted = f"GRANT UPDATE, DELETE ON voicecli.calls, voicecli.events TO {user};"
     assert (found["grants"]["state"], wanted in found["grants"]["hint"]) == ("failed", True)
     assert found["public URL"]["state"] == "skipped"
+    with pytest.raises(ConfigurationError) as caught:
+        migrate_store(little._replace(url=f"{little.url}&schema=another"))
+    assert "Only the owner" in caught.value.hint
 
 
 def test_doctor_tells_a_wrong_key_and_a_database_that_is_away(checks: Checks, team: StorePlace) -> None:

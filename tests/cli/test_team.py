@@ -66,6 +66,7 @@ WRONG = (
         "check user and database",
     ),
     ((r"\?", "?schema=other&"), "no store of voicecli in its schema other", "voicecli store migrate"),
+    ((r"\?", "?sslmode=verify&"), "invalid sslmode value", "what VOICECLI_STORE asks for"),
     ((r"\?", "?colour=red&"), "The URL of the store can't be read", "VOICECLI_STORE is postgresql://"),
 )
 
@@ -98,4 +99,4 @@ def test_a_plain_call_goes_on_without_the_database_and_says_so(run: Program, san
     )
     assert done.code == 0
     assert "it is not known whether" in done.err
-    assert "Connection refused.\n" in done.err
+    assert "Connection refused. Is the server running, and can this machine reach it?\n" in done.err

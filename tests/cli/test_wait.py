@@ -452,7 +452,7 @@ def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_pa
 
 @pytest.mark.soak
 def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) -> None:
-    with RunningSandbox(time_scale=20) as sandbox:
+    with RunningSandbox(time_scale=1000) as sandbox, sandbox.holding_summaries() as summaries:
         caller = Caller(sandbox)
         with listening(
             home, *caller.access, "--register", env=sandbox.environment, in_thread=True
@@ -461,21 +461,24 @@ def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) 
             with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
                 wait_until(caller.placed)
                 assert listener.stop() == 0
+                assert "has ended" in told(waiting, "Ready: listening")
+                summaries.set()
                 out, err = waiting.communicate(timeout=DEADLINE)
         assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n"), err
-        assert "has ended" in err
         assert webhooks(sandbox) == {}
 
 
 @pytest.mark.process
 @pytest.mark.soak
 def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> None:
-    with RunningSandbox(time_scale=6) as sandbox:
+    with RunningSandbox(time_scale=1000) as sandbox, sandbox.holding_summaries() as summaries:
         caller = Caller(sandbox)
         numbers = (NO_ANSWER, BUSY, NUMBER)
         running = [caller.under_way(number, "Hello", "--wait", killed=True) for number in numbers]
         processes = [one.__enter__() for one in running]
         try:
+            wait_until(lambda: caller.placed() == len(numbers))
+            summaries.set()
             done = [process.communicate(timeout=DEADLINE) for process in processes]
         finally:
             for one in running:
@@ -642,7 +645,7 @@ def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) 
 
 @pytest.mark.soak
 def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: Path) -> None:
-    with RunningSandbox(time_scale=20) as sandbox:
+    with RunningSandbox(time_scale=1000) as sandbox, sandbox.holding_summaries() as summaries:
         with Caller(sandbox).under_way(NO_ANSWER, "Hello", "--wait") as waiting:
             told(waiting, "dialling")
             assert run("prune", "--older-than", "1s").code == 0
@@ -650,6 +653,7 @@ def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: 
             with database:
                 database.execute("DELETE FROM events")
             database.close()
+            summaries.set()
             out, err = waiting.communicate(timeout=DEADLINE)
     assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n"), err
 
@@ -682,7 +686,7 @@ def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Pat
 
 @pytest.mark.soak
 def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:
-    with RunningSandbox() as sandbox:
+    with RunningSandbox(time_scale=0.5) as sandbox:
         caller = Caller(sandbox)
         with caller.under_way(BUSY, "Hello", "--wait") as first:
             told(first, "accepted session")

@@ -75,8 +75,11 @@ async def test_a_rate_is_kept_with_429_and_retry_after() -> None:
         assert [status for status, _ in answers].count(429) > 10
         url = f"{here.sandbox.url}/api/v1/subaccounts/voicecli_sandbox/webhooks"
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
-            async with http.get(url) as response:
-                assert (response.status, response.headers["Retry-After"]) == (429, "1")
+            pauses = []
+            while not pauses:  # a busy machine may take so long that there is a token again
+                async with http.get(url) as response:
+                    pauses += response.headers.getall("Retry-After", [])
+        assert (response.status, pauses) == (429, ["1"])
 
 
 async def test_an_export_becomes_a_csv_with_a_row_for_each_leg() -> None:

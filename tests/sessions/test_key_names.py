@@ -37,7 +37,7 @@ def test_all_names_but_stop_are_accepted_unless_some_are_named(
         ("1,2", None, "not '1'", "Did you mean --confirm 1,2?"),
         ("12", None, "not '12'", "Did you mean --confirm 1,2?"),
         ("1=", None, "not '1='", "one word"),
-        ("1=confirmed,", None, "not ''", "one word"),
+        ("1=confirmed,", None, "not ''", "No blank after a comma, or all in quotes."),
         ("confirmed=1", None, "not 'confirmed=1'", "The key comes first: 1=confirmed."),
         ("1:confirmed", None, "not '1:confirmed'", "1=confirmed"),
         ("1=next week", None, "not '1=next week'", "A name is one word: 1=next-week."),

@@ -1,11 +1,12 @@
 """What is PostgreSQL's own: connections that break, its clock, texts, versions, leases. What each engine
 promises is asked of it by the tests of engines.ENGINES, and here in short."""
 
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from postgresql_server import running
 from shared_postgresql import KEY, SharedServer
 from store_writes import ACCOUNT, ONCE, TABLES, WEBHOOK_TABLES, WRITES, event, fill, message
 
+from voicecli import interrupts
 from voicecli.clock import ClockJumps
 from voicecli.errors import (
     ConfigurationError,
@@ -28,14 +30,22 @@ from voicecli.errors import (
     VoicecliError,
     is_store_unreachable,
 )
-from voicecli.store import postgresql, postgresql_clock, postgresql_leases, postgresql_schema, runs
+from voicecli.store import (
+    hang_guard,
+    opening,
+    postgresql,
+    postgresql_clock,
+    postgresql_leases,
+    postgresql_schema,
+    runs,
+)
 from voicecli.store.engine import Store, Transaction
 from voicecli.store.event_queries import events_after
 from voicecli.store.event_recording import Recorded, record_events
 from voicecli.store.guards import Guards
 from voicecli.store.location import StorePlace
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.opening import examine_database, migrate_store, open_store
+from voicecli.store.opening import examine_database, migrate_store, open_interruptible, open_store
 from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.postgresql_migrating import Migrated, migrate
 from voicecli.store.postgresql_sql import for_many, translate
@@ -307,6 +317,46 @@ def stand_still(store: PostgresqlStore) -> None:
     with store.transaction() as transaction:
         with PostgresqlStore(store._place) as another, another.transaction():
             transaction("UPDATE counters SET value = value")
+
+
+@contextmanager
+def standing_still(place: StorePlace) -> Iterator[None]:
+    """The server takes connections, as a pooler does for it, and answers nothing about the store."""
+    with closing(psycopg.connect(place.url or "")) as other:
+        other.execute("LOCK TABLE voicecli.voicecli_schema, voicecli.events")
+        yield
+
+
+@pytest.fixture
+def quick_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hang_guard, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(hang_guard, "PATIENCE", 0.1)
+    monkeypatch.setattr(opening, "EXAMINATION_LIMIT", 0.1)
+
+
+@pytest.mark.usefixtures("quick_guard")
+def test_a_server_that_takes_connections_and_does_not_answer_is_away(place: StorePlace) -> None:
+    with standing_still(place):
+        error = error_of(place)
+        assert is_store_unreachable(error)
+        assert "the server did not answer in time" in error.message
+        with pytest.raises(StoreUnreachable, match="did not answer"):
+            examine_database(place)
+
+
+@pytest.mark.usefixtures("quick_guard")
+def test_a_signal_ends_the_waiting_for_such_a_server(
+    place: StorePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupts, "_signals", interrupts._Signals())
+
+    def read_and_interrupt() -> None:
+        with open_interruptible(place) as store, standing_still(place):
+            interrupts.note(signal.SIGINT)
+            store.read_number("SELECT count(*) FROM events")
+
+    with pytest.raises(KeyboardInterrupt):
+        read_and_interrupt()
 
 
 def test_who_waited_for_others_sees_what_they_have_written(place: StorePlace, store: PostgresqlStore) -> None:

@@ -1,6 +1,5 @@
 """Who waits on one machine of a team for what a listener on another one receives."""
 
-import asyncio
 import json
 import os
 import signal
@@ -8,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, RunningSandbox, voicecli, wait_until
@@ -39,17 +37,8 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 @pytest.fixture
 def summaries(own_sandbox: RunningSandbox) -> Iterator[threading.Event]:
     """How calls ended is reported only when this is set."""
-    may_leave, delivery = threading.Event(), own_sandbox.sandbox._delivery
-    deliver = delivery.deliver
-
-    async def wait_and_deliver(kind: str, event: dict[str, object], **options: Any) -> bytes | None:
-        if kind == "VSS":
-            await asyncio.to_thread(may_leave.wait)
-        return await deliver(kind, event, **options)
-
-    delivery.deliver = wait_and_deliver  # type: ignore[method-assign]
-    yield may_leave
-    may_leave.set()
+    with own_sandbox.holding_summaries() as may_leave:
+        yield may_leave
 
 
 @pytest.fixture(autouse=True)

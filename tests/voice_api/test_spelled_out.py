@@ -114,11 +114,19 @@ UNITS = {
     "es": "euros pesos minutos horas días metros",
     "it": "euro franchi minuti ore giorni metri",
 }
+SHORT_MONTHS = {  # as Excel writes them
+    "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+    "de": "Jan Feb Mrz Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+    "fr": "janv févr mars avr mai juin juil août sept oct nov déc",
+    "es": "ene feb mar abr may jun jul ago sept oct nov dic",
+    "it": "gen feb mar apr mag giu lug ago set ott nov dic",
+}
 DATES = (
     "{d}.{m}.{y}", "{d:02}.{m:02}.{y}", "{d:02}.{m:02}.{yy:02}", "{d}/{m}/{y}", "{m:02}/{d:02}/{yy:02}",
     "{y}-{m:02}-{d:02}", "{d:02}-{m:02}-{y}", "{y}-{m:02}-{d:02}T10:30:00Z", "{m:02}/{y}", "{name} {y}",
     "{d:02}-{m:02}-{yy:02}", "{d} {name} {y}", "{d}. {name} {y}", "{name} {d}, {y}", "{d} de {name} de {y}",
     "{d}er {name} {y}", "{d:02} {m:02} {y}",
+    "{d} {short} {y}", "{d}. {short}. {y}", "{d:02}-{short}-{yy:02}", "{short} {y}",
 )  # fmt: skip
 TIMES = (
     "{h}:{n:02}", "{h:02}.{n:02}", "{h}:{n:02} am", "{h}h{n:02}", "{h} h {n:02}", "{h:02}:{n:02} Uhr", "{h}h",
@@ -135,13 +143,14 @@ PHONES = (
     "+49 30 23125 1{x:02}", "+39 06 1234 {x:02}{z:02}", "+1 (202) 555-01{x:02}", "+33.1.99.00.{x:02}.12",
 )  # fmt: skip
 
-LETTERS = "BCDFGJKLMNPQRSTVWXZ"  # 12H30 could be a time, 12MAR a date
+LETTERS = "BCDFGJKLMNPQRSTVWX"  # 12H30 could be a time, 12MAR and 12MRZ a date
 
 
 def a_date(random: Random, language: str) -> str:
     day = date(1990, 1, 1) + timedelta(random.randrange(25_000))
-    name = MONTHS[language].split()[day.month - 1]
-    return random.choice(DATES).format(d=day.day, m=day.month, y=day.year, yy=day.year % 100, name=name)
+    name, short = (names[language].split()[day.month - 1] for names in (MONTHS, SHORT_MONTHS))
+    numbers = {"d": day.day, "m": day.month, "y": day.year, "yy": day.year % 100}
+    return random.choice(DATES).format(name=name, short=short, **numbers)
 
 
 def a_time(random: Random, _language: str) -> str:

@@ -279,7 +279,8 @@ class Placer:
         except ConfigurationError as error:
             if self._needs_store or self._is_set_up_wrongly(error):
                 raise
-            self._warn(f"{trouble}. {error.message.removesuffix(_NOTHING_SENT)}")
+            error.message = error.message.removesuffix(_NOTHING_SENT)
+            self._warn_that(trouble, error)
             return None
         self._numbers[request.client_request_id] = number
         return store, number, newest
@@ -315,7 +316,10 @@ class Placer:
         try:
             yield
         except VoicecliError as error:
-            self._warn(f"{trouble}. {error.message}")
+            self._warn_that(trouble, error)
+
+    def _warn_that(self, trouble: str, error: VoicecliError) -> None:
+        self._warn(" ".join(filter(None, (f"{trouble}.", error.message, error.hint))))
 
 
 _NOTHING_SENT = " Nothing was sent."

@@ -33,9 +33,9 @@ def prune(
     """Delete old events, calls and broadcasts for good.
 
     The age of a broadcast counts from its start. A deleted broadcast can't be resumed, and its list can be
-    sent again. Deleted data is overwritten on the disk. Calls are kept as long as --at-most counts them,
-    by VOICECLI_AT_MOST or a broadcast that is kept. voicecli listen can keep running meanwhile; its --keep
-    30d does the same every hour.
+    sent again. Deleted data is overwritten on the disk; for a team's database see voicecli help team. Calls
+    are kept as long as --at-most counts them, by VOICECLI_AT_MOST or a broadcast that is kept. voicecli
+    listen can keep running meanwhile; its --keep 30d does the same every hour.
     """
     context = context_of(ctx)
     before = microseconds(datetime.now(UTC) - older_than)

@@ -106,8 +106,7 @@ def trigger(
 
     Exit code 0 means that the answer was 2xx, 4 another answer, 5 that no answer came.
     """
-    if dry_run and quiet:
-        raise InvalidInput("--dry-run has no id that --quiet could print.")
+    common.refuse_quiet_dry_run(dry_run=dry_run, quiet=quiet)
     context = context_of(ctx)
     settings = context.settings({})
     made = make_event(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))

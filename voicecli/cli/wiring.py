@@ -11,6 +11,8 @@ from voicecli.errors import VoicecliError, quote
 from voicecli.voice_api.timeouts import ACCOUNT_REQUEST_TIMEOUT
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from voicecli.account import Account, AccountId
     from voicecli.at_most import AtMost
     from voicecli.calling.call_events import Notices
@@ -85,11 +87,11 @@ def subaccount_client(context: Context, settings: "Settings | None" = None) -> "
     return context.client(settings, request_timeout=ACCOUNT_REQUEST_TIMEOUT, retries=1)
 
 
-def store(context: Context) -> "Store":
+def store(context: Context) -> "AbstractContextManager[Store]":
     """The store, opened. Raises ConfigurationError."""
-    from voicecli.store.opening import open_store
+    from voicecli.store.opening import open_interruptible
 
-    return open_store(store_place(context.settings({})))
+    return open_interruptible(store_place(context.settings({})))
 
 
 def registration(context: Context, settings: "Settings", *, notify: Callable[[str], None]) -> "Registration":

@@ -7,20 +7,19 @@ sandbox sleeps for them divided by its time scale. So the times and durations in
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from voicecli.json_values import json_object, text, whole_number
 from voicecli.sandbox import payloads
-from voicecli.sandbox.account import SUBACCOUNT, VOICES
+from voicecli.sandbox.account import VOICES
 from voicecli.sandbox.chaos import Chaos
 from voicecli.sandbox.delivery import WebhookDelivery
 from voicecli.sandbox.numbers import Behaviour, behaviour_of
 from voicecli.sandbox.payloads import Json, PlayedLeg, fresh_id
 from voicecli.sandbox.reading import Reading, Step, steps
 from voicecli.sandbox.seeded_random import SeededRandom
-from voicecli.sandbox.session_events import SessionEvents
+from voicecli.sandbox.session_reports import SessionEnd, SessionReports
 from voicecli.voice_api import codes
 from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.callflow_rules import Action, problems
@@ -48,8 +47,8 @@ class _SessionOver(Exception):
 
 class PlayedSession:
     """One session, which begins now. ``body`` is that of its valid request. ``play`` runs it; afterwards
-    ``status`` and ``legs`` are final. ``played`` has the actions that were begun, in order. Where
-    ``has_request_id`` is None, chaos decides whether the summary has the clientRequestId."""
+    ``status`` and ``legs`` are final. ``played`` has the actions that were begun, in order.
+    ``has_request_id`` is for ``SessionReports``."""
 
     def __init__(
         self,
@@ -63,7 +62,6 @@ class PlayedSession:
     ) -> None:
         self.session_id, self.request_id = fresh_id(random), fresh_id(random)
         self.client_request_id = text(body.get("clientRequestId"))
-        self._has_request_id = has_request_id
         self.status: Outcome | None = None
         self.legs: list[PlayedLeg] = []
         self.recordings: list[Json] = []
@@ -75,14 +73,20 @@ class PlayedSession:
         self._start = self._now = datetime.now(UTC)
         self._loop_start = asyncio.get_running_loop().time()
         self._random = random
-        self._chaos = chaos
-        self._delivery = delivery
+        self._time_scale = delivery.time_scale
         self._reading = reading
         self._last_action = "MAKE_CALL"
         self._behaviour = Behaviour()
         self._recorded = False
         self._error: Json | None = None
-        self._events = SessionEvents(delivery, chaos)
+        self._reports = SessionReports(
+            self.session_id,
+            self.client_request_id,
+            random=random,
+            chaos=chaos,
+            delivery=delivery,
+            has_request_id=has_request_id,
+        )
 
     def describe_end(self) -> str:
         """How it ended, in words, for the sandbox's log."""
@@ -209,18 +213,10 @@ class PlayedSession:
 
     async def _ask(self, step: Step, digits: str | None) -> None:
         """Send the VCA and go on as its reply and the reading say."""
-        status, fields = self._chaos.digits(digits)
-        event = payloads.call_action(
-            self.legs[0],
-            fields,
-            self._now,
-            status=status,
-            event_id=fresh_id(self._random),
-            session={**self._ids(), "clientActionId": self._client_action_id},
-        )
-        if not self._delivery.has("VCA"):
-            return  # there is none, or it was deleted during the call
-        reply = self._reply_steps(await self._events.post("VCA", event))
+        asking = self._reports.ask(self.legs[0], digits, self._now, self._client_action_id)
+        if asking is None:
+            return  # there is no webhook, or it was deleted during the call
+        reply = self._reply_steps(await asking)
         self._left = [] if reply is None else self._reading.continued(reply, self._left)
         if not self._left:
             self._end_with_error(-2003, step.kind)
@@ -242,7 +238,7 @@ class PlayedSession:
     async def _pass(self, seconds: float) -> None:
         left = MAX_SECONDS - (self._now - self._start).total_seconds()
         self._now += timedelta(seconds=min(max(0, round(seconds)), left))
-        elapsed = (self._now - self._start).total_seconds() / self._delivery.time_scale
+        elapsed = (self._now - self._start).total_seconds() / self._time_scale
         await asyncio.sleep(self._loop_start + elapsed - asyncio.get_running_loop().time())
         if seconds > left:
             raise _SessionOver
@@ -279,78 +275,14 @@ class PlayedSession:
         for leg in self.legs:
             if leg.disconnected is None:
                 self._disconnect(leg)
-        if self._events.are_needed("VSS"):
-            self._summarize(self.status)
+        start, end, last_action = self._start, self._now, self._last_action
+        ended = SessionEnd(self.legs, self.status, start, end, last_action, self._error, self._behaviour)
+        self._reports.summarize(ended)
         if self.legs and self.legs[0].connected and self._recorded:
-            self._record(self.legs[0])
-
-    def _summary(self, legs: list[PlayedLeg], status: str, end: datetime, last_action: str) -> Json:
-        has_id = self._has_request_id
-        if has_id is None:  # where an answer is lost, it alone leads from the summary to the request
-            has_id = self._behaviour.fault is not None or not self._chaos.happens(0.3)
-        return payloads.session_summary(
-            [replace(leg, status=self._chaos.spelled(leg.status)) for leg in legs],
-            session=self._ids(),
-            status=status,
-            start=self._start,
-            end=end,
-            last_action=self._chaos.last_action(last_action),
-            client_request_id=self.client_request_id if has_id else None,
-            error=self._error,
-            leg_prefix=self._chaos.leg_prefix(),
-            source_ref=self._chaos.source_ref(),
-        )
-
-    def _summarize(self, status: Outcome) -> None:
-        """Send the summary; with a number whose summary is corrected a wrong one a second before it, and in
-        chaos sometimes behind it. The right one is the one with the later endTime."""
-        status_shown = self._behaviour.summary_status or self._chaos.session_status(status)
-        summary = self._summary(self.legs, status_shown, self._now, self._last_action)
-        if (wrong := self._behaviour.first_summary_status) is not None and self.legs[0].connected:
-            self._events.post("VSS", self._unanswered(wrong))
-            self._events.post("VSS", summary, after=1)
-            return
-        arrived = self._events.post("VSS", summary)
-        if status is Outcome.COMPLETED and self.legs[0].connected and self._chaos.happens(0.1):
-            self._events.post("VSS", self._unanswered(Outcome.NO_ANSWER), behind=arrived)
-
-    def _unanswered(self, status: Outcome) -> Json:
-        """A summary that takes the first leg for one that nobody answered, and ends before it was."""
-        leg = self.legs[0]
-        end = leg.initiated + timedelta(seconds=1)
-        wrong = replace(leg, connected=None, disconnected=end, status=status, quality={})
-        return self._summary([wrong], status, end, "MAKE_CALL")
-
-    def _record(self, leg: PlayedLeg) -> None:
-        recording_id, seconds = fresh_id(self._random), leg.duration()
-        event = payloads.recording_uploaded(
-            self.session_id, recording_id, leg.connected or self._start, seconds
-        )
-        self.recordings.append(
-            {
-                "recordingId": recording_id,
-                "sessionid": self.session_id,  # so spelled in 8x8's API reference
-                "subAccountId": SUBACCOUNT,
-                "status": "UPLOAD_COMPLETED",
-                "externalFileUrl": str(event["payload"]["filePath"]),  # type: ignore[index]
-                "duration": seconds,
-                "startRecordingTime": payloads.timestamp(leg.connected or self._start),
-            }
-        )
-        if self._events.are_needed("VRU"):
-            self._events.post("VRU", event)
+            self.recordings.append(self._reports.record(self.legs[0], self._start))
 
     def _report(self, leg: PlayedLeg, status: str) -> None:
-        event_id = fresh_id(self._random)
-        if self._events.are_needed("VCS"):
-            word, direction = self._chaos.progress(status, is_first_leg=leg is self.legs[0])
-            event = payloads.call_status(
-                leg, word, self._now, event_id=event_id, session=self._ids(), direction=direction
-            )
-            self._events.post("VCS", event)
-
-    def _ids(self) -> Json:
-        return {"sessionId": self.session_id, "subAccountId": SUBACCOUNT}
+        self._reports.leg_changed(leg, status, self._now, is_first_leg=leg is self.legs[0])
 
 
 def unknown_voice(actions: object) -> str | None:

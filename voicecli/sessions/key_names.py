@@ -170,6 +170,8 @@ def _hint(text: str, key: str, name: str) -> str:
         return f"Did you mean --confirm {','.join(re.findall(_KEY, text))}?"
     if re.fullmatch(_KEY, name) and _is_name(key):
         return f"The key comes first: {name}={key}."
+    if text.rstrip().endswith(","):  # a shell parts 1=yes, 2=no
+        return "No blank after a comma, or all in quotes."
     pairs = re.findall(rf"(?:^|[\s,;|/])({_KEY}) *= *([^\s,;|/=]+)", text)
     if len(pairs) > text.count(",") + 1 and all(_is_name(name) for _, name in pairs):
         return f"Commas part them: {','.join(map('='.join, pairs))}."

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from voicecli import interrupts
 from voicecli.errors import ConfigurationError, StoreFailed, StoreUnreachable
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from voicecli.store.postgresql import PostgresqlStore
     from voicecli.store.postgresql_examination import Examination
     from voicecli.store.postgresql_migrating import Migrated
+
+EXAMINATION_LIMIT = 12.0  # seconds
 
 
 def open_store(place: StorePlace, *, accept_newer: bool = False) -> Store:
@@ -43,12 +47,30 @@ def open_guarded(place: StorePlace) -> Iterator[Store]:
 
 
 @contextmanager
+def open_interruptible(place: StorePlace) -> Iterator[Store]:
+    """The open store, for commands in whose way no server that stands still may be: a signal ends what hangs,
+    with KeyboardInterrupt."""
+    try:
+        with open_store(place) as store:
+            if not place.is_shared:
+                yield store
+                return
+            from voicecli.store.hang_guard import HangGuard
+
+            with HangGuard(cast("PostgresqlStore", store), at_signals=True, is_patient=True):
+                yield store
+    except (StoreUnreachable, ConfigurationError):
+        interrupts.check()
+        raise
+
+
+@contextmanager
 def before_first_call() -> Iterator[None]:
-    """Inside, nobody is called yet: a database that goes away is as one that can't be opened. Raises
+    """Inside, nobody is called yet: a store that fails is as one that can't be opened. Raises
     ConfigurationError."""
     try:
         yield
-    except StoreUnreachable as error:
+    except StoreFailed as error:
         raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
 
@@ -59,7 +81,7 @@ def migrate_store(place: StorePlace) -> "Migrated":
     from voicecli.store.postgresql_migrating import migrate
 
     try:
-        return migrate(place)
+        return interrupts.in_thread(partial(migrate, place))
     except StoreFailed as error:
         raise ConfigurationError(error.message, hint=error.hint) from error
 
@@ -69,7 +91,10 @@ def examine_database(place: StorePlace) -> "Examination":
     _require_driver()
     from voicecli.store.postgresql_examination import examine
 
-    return examine(place)
+    try:
+        return interrupts.in_thread(partial(examine, place), timeout=EXAMINATION_LIMIT)
+    except TimeoutError as error:
+        raise StoreUnreachable(f"The database did not answer within {EXAMINATION_LIMIT:.0f} s.") from error
 
 
 def _require_driver() -> None:

@@ -19,10 +19,17 @@ from psycopg.pq import TransactionStatus
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.store import postgresql_schema
 from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Store, Transaction
+from voicecli.store.hang_guard import HangGuard
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
-from voicecli.store.postgresql_errors import as_store_failed, is_away, reason, without_secrets
+from voicecli.store.postgresql_errors import (
+    as_store_failed,
+    is_away,
+    no_answer,
+    reason,
+    without_secrets,
+)
 from voicecli.store.postgresql_events import EventInsertion, channel
 from voicecli.store.postgresql_leases import Lease
 from voicecli.store.postgresql_notifications import Notifications
@@ -56,8 +63,11 @@ class PostgresqlStore(Store):
         self._is_writing = False
         self.uses = 0
         """How many statements and transactions were begun."""
+        self._is_given_up = False
         try:
-            self.team = self._check_schema(accept_newer=accept_newer).team
+            # A connection through a pooler says nothing of the server.
+            with HangGuard(self, at_signals=True):
+                self.team = self._check_schema(accept_newer=accept_newer).team
         except BaseException:
             self.close()
             raise
@@ -96,7 +106,7 @@ class PostgresqlStore(Store):
     def _connection(self) -> Connection:
         self.uses += 1
         if self._db is None or self._db.closed:
-            self._db = self._target.connect()
+            self._db, self._is_given_up = self._target.connect(), False
             # Through PgBouncer, what others listen for gets here, too, and psycopg would keep it for ever.
             self._db.add_notify_handler(lambda _: None)
         return self._db
@@ -127,6 +137,7 @@ class PostgresqlStore(Store):
         once."""
         if self._db is None:
             return
+        self._is_given_up = True
         with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._db.fileno())) as ours:
             ours.shutdown(socket.SHUT_RDWR)
 
@@ -138,9 +149,11 @@ class PostgresqlStore(Store):
         except VoicecliError:
             raise
         except Exception as error:  # noqa: BLE001 - it is raised
+            ours = as_store_failed(error, failure, advice, self._target.secrets)
             if self._db is not None and is_away(error):
                 self.close()
-            ours = as_store_failed(error, failure, advice, self._target.secrets)
+                if self._is_given_up:  # libpq's words are of a connection that broke
+                    ours = no_answer(failure)
             raise ours from without_secrets(error, self._target.secrets)
 
     @property

@@ -18,6 +18,8 @@ _AWAY: Final = {"57P01", "57P02", "57P03", "53300", "57P05", "25P03", "25P04"}
 _REFUSED: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 """How a server says that it does not want us: where no connection is made, there is no sqlstate. In another
 language than English it counts as one that can't be reached."""
+_PARAMETERS: Final = ("certificate", "private key file", "sslmode", "SSL was required", "invalid port")
+"""How libpq says that a connection is not to be made as the URL wants it."""
 _HINTS: Final = {
     "42501": "This user of the database lacks a right: voicecli help team lists the GRANTs.",
     "42P01": "voicecli store migrate makes what is missing.",
@@ -29,6 +31,9 @@ _LOOK_AT_SETTING: Final = (
     "The server refuses: check user and database in VOICECLI_STORE, and the password there, in PGPASSWORD"
     " or ~/.pgpass."
 )
+_LOOK_AT_PARAMETERS: Final = (
+    "Check what VOICECLI_STORE asks for, such as sslmode and sslrootcert: voicecli help team."
+)
 _LOOK_AT_SERVER: Final = "Is the server running, and can this machine reach it?"
 
 
@@ -36,7 +41,7 @@ def is_away(error: BaseException) -> bool:
     """Whether there is no connection any more, or none to be had; not where the server does not want us."""
     state = getattr(error, "sqlstate", None)
     if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return not any(words in str(error) for words in _REFUSED)
+        return not any(words in str(error) for words in (*_REFUSED, *_PARAMETERS))
     return state is not None and (state.startswith("08") or state in _AWAY)
 
 
@@ -49,8 +54,14 @@ def as_store_failed(error: Exception, failure: str, advice: str, secrets: Sequen
     if state in _BUSY:
         return StoreBusy(words, hint="Try again a little later.")
     if state is None and isinstance(error, psycopg.OperationalError):
-        return StoreFailed(words, hint=_LOOK_AT_SETTING)
+        is_parameter = any(one in str(error) for one in _PARAMETERS)
+        return StoreFailed(words, hint=_LOOK_AT_PARAMETERS if is_parameter else _LOOK_AT_SETTING)
     return StoreFailed(words, hint=_HINTS.get(state or "", advice))
+
+
+def no_answer(failure: str) -> StoreUnreachable:
+    """Where the connection was cut, since the server was silent for too long."""
+    return StoreUnreachable(f"{failure}: the server did not answer in time.", hint=_LOOK_AT_SERVER)
 
 
 def reason(error: Exception, secrets: Sequence[str]) -> str:

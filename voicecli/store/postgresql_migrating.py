@@ -53,6 +53,10 @@ def migrate(place: StorePlace) -> Migrated:
     except psycopg.Error as error:
         failure = f"The {target.name} can't be brought up to date"
         ours = as_store_failed(error, failure, "", target.secrets)
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            ours.hint = (
+                "Only the owner of the schema can do that: --store URL names that user for one command."
+            )
         raise ours from without_secrets(error, target.secrets)
 
 

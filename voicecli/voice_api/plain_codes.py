@@ -18,6 +18,7 @@ _MONTH_NAMES = """
     gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre
     janeiro fevereiro março maio junho julho setembro outubro novembro dezembro
     januari februari maart mei augustus
+    mrz mär janv févr fevr fév avr juil déc ene abr ago dic gen mag giu lug set ott
 """
 _CURRENCIES = """
     EUR USD GBP CHF JPY CNY SGD HKD AUD CAD NZD INR IDR MYR PHP THB VND KRW TWD SEK NOK DKK PLN CZK HUF RON

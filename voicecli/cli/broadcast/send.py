@@ -17,7 +17,6 @@ from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import flag, given
-from voicecli.errors import InvalidInput
 from voicecli.voice_api import timeouts
 
 if TYPE_CHECKING:
@@ -88,10 +87,10 @@ def send(
     sent before.
     """
     from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
+    from voicecli.calling.script import refuse_conflicts
     from voicecli.cli.broadcast import inputs, preview
 
-    if dry_run and only_id:
-        raise InvalidInput("--dry-run has no broadcast's id that -q could print.")
+    common.refuse_quiet_dry_run(dry_run=dry_run, quiet=only_id)
     _refuse_without_effect(outcomes, retries, access)
     records = (audience, recipients, spoken, outcomes, pace, hours, retries)
     options = BroadcastOptions.from_mapping(
@@ -104,8 +103,8 @@ def send(
         }
     )
     own_number = audience.own_number(recipients)
-    if own_number is not None and dry_run:
-        raise InvalidInput("--dry-run can't be given together with --try-on.", hint="Leave one of them out.")
+    if own_number is not None:
+        refuse_conflicts("--try-on", {"--dry-run": dry_run or None})
     start = hours.start(recipients.region)
     send_options = SendOptions(
         audience.part(), audience.skip_invalid, audience.again, audience.all_faults, start

@@ -11,7 +11,7 @@ from voicecli.calling.script import Script, refuse_conflicts, refuse_without
 from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions, RecipientOptions
-from voicecli.cli.options.common import OutputOptions
+from voicecli.cli.options.common import OutputOptions, refuse_quiet_dry_run
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
@@ -63,8 +63,7 @@ def refuse_what_has_no_effect(
 ) -> None:
     """Raises InvalidInput for options that do nothing beside the others, or could not be carried out."""
     outcome, call = asked.outcome, asked.call
-    if call.dry_run and output.quiet:
-        raise InvalidInput("--dry-run has no session id that --quiet could print.")
+    refuse_quiet_dry_run(dry_run=call.dry_run, quiet=output.quiet)
     if alert.until_confirmed and not outcome.wants_key:
         raise InvalidInput("--until-confirmed needs --confirm or --keys, with the keys that confirm.")
     if not outcome.wants_key:

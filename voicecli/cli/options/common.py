@@ -127,6 +127,12 @@ STORE_URL = partial(
 )
 
 
+def refuse_quiet_dry_run(*, dry_run: bool, quiet: bool) -> None:
+    """Raises InvalidInput where both were given."""
+    if dry_run and quiet:
+        raise InvalidInput("--dry-run has no id that --quiet could print.", hint="Leave one of them out.")
+
+
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
     """How the answer is shown. Each takes effect as it is read, for the output of the whole command."""

@@ -44,7 +44,9 @@ class ResultFilterOptions:
         from voicecli.broadcast.result_filter import ResultFilter
 
         if self.confirmed and self.unconfirmed:
-            raise InvalidInput("--confirmed and --unconfirmed can't be given together.")
+            raise InvalidInput(
+                "--confirmed and --unconfirmed can't be given together.", hint="Leave one of them out."
+            )
         asked = self.confirmed or self.unconfirmed
         if keys is None and (asked or self.result is not None):
             raise InvalidInput("This broadcast has asked nobody to press a key that has a name.")
