@@ -66,7 +66,10 @@ def test_who_did_not_answer_while_nobody_was_at_it_is_called_again(tmp_path: Pat
     with listened(tmp_path) as machine:
         people = [prefix + NO_ANSWER for prefix in PREFIXES]
         machine.write_list(people)
-        with machine.started(*machine.sending(*RETRY)) as process:
+        with (
+            machine.sandbox.holding_summaries(),
+            machine.started(*machine.sending(*RETRY)) as process,
+        ):
             wait_until(lambda: machine.states().get("accepted") == len(people))
             kill(process)
         wait_until(lambda: is_reported(machine))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from broadcast_machine import RESUME, Machine, ended, kill
-from conftest import Finished, RunningSandbox, wait_until
+from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -121,7 +121,7 @@ def test_who_gives_up_on_a_reader_loses_nobody(tmp_path: Path) -> None:
             assert process.stdout is not None
             process.stdout.readline()
             process.stdout.close()  # | head -1
-            process.wait(timeout=30)
+            process.wait(DEADLINE)
         known = machine.broadcasts()
         if process.returncode != 0:
             assert machine.run("resume", *known).code == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import RunningSandbox, wait_until
+from conftest import DEADLINE, RunningSandbox, wait_until
 from json_documents import DOCUMENTS
 from lists import (
     ANN,
@@ -179,7 +179,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--thanks", "Bye"], "--thanks has no effect"),
         (["Hi", "--region", "XX"], "'XX' is not a region"),
         (["Hi", "-q", "--json"], "can't be given together"),
-        (["Hi", "-q", "--dry-run"], "no broadcast's id"),
+        (["Hi", "-q", "--dry-run"], "no id that --quiet"),
         (["Hi", "--do-not-call", "nowhere"], "nowhere can't be read"),
         (["Hi", "--do-not-call", "empty"], "--do-not-call: The list is empty"),
         (["Hi", "--do-not-call", "wrong"], "--do-not-call: Line 2 can't be read"),
@@ -317,7 +317,7 @@ def test_on_a_terminal_it_asks(broadcast: Broadcast, answer: str | None, code: i
         terminal.wait_for(r"Call 2 people from \+33199000000\?")
         if answer is not None:
             terminal.type(f"{answer}\n")
-            terminal.process.wait(20)
+            terminal.process.wait(DEADLINE)
         written = terminal.end()
     assert (terminal.process.returncode, len(broadcast.called)) == (code, calls), written
     assert "Traceback" not in written
@@ -330,7 +330,7 @@ def test_on_a_terminal_it_fits_into_80_columns(broadcast: Broadcast) -> None:
     listed(ANN, BOB, REFUSED, LOST)
     arguments = ("broadcast", "people.csv", MESSAGE, "--yes")
     with Terminal(*arguments, columns=80, env=broadcast.sandbox.environment) as terminal:
-        assert terminal.process.wait(20) == 7
+        assert terminal.process.wait(DEADLINE) == 7
         written = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.end())
     assert "\n  2  accepted\n" in written
     assert max(len(line.rpartition("\r")[2]) for line in written.splitlines()) <= 80
@@ -498,7 +498,7 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     with broadcast.under_way("people.csv", MESSAGE, "--yes", "--not-between", quiet, "--json") as process:
         wait_until(lambda: broadcast.called == others)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=DEADLINE)
     summary = json.loads(out.splitlines()[-1])
     assert (process.returncode, summary["accepted"], summary["left"]) == (130, 1, 1)
     assert broadcast.called == others
@@ -574,7 +574,7 @@ def test_where_8x8_can_not_be_reached_it_waits_and_can_be_resumed(broadcast: Bro
         tried = {process.stdout.readline() for _ in range(5)}
         assert any('"planned"' in line for line in tried), tried
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["left"] == 2
     assert f"voicecli broadcast resume {of}" in err
@@ -677,7 +677,7 @@ def test_nothing_that_people_hear_is_on_the_disk(broadcast: Broadcast, home: Pat
         wait_until(lambda: len(broadcast.called) == 3)
         if killed:
             process.kill()
-        process.wait(20)
+        process.wait(DEADLINE)
     assert bytes_under(home)
     for content in bytes_under(home):
         for secret in (b"Kennwort", b"Xylophon", b"Marimba", b"Celesta", b"geheim"):
@@ -770,7 +770,7 @@ def test_without_a_terminal_there_is_a_line_every_few_seconds(broadcast: Broadca
         assert process.stderr.readline().startswith("Broadcast b")
         line = process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=DEADLINE)
     assert re.match(r"\d+ of 100 done: \d+ accepted, 0 refused, 0 unknown; \d\.\d a second, ", line), line
     assert process.returncode == 130
     [command] = re.findall(r"Call the other \d+:\n  (voicecli broadcast resume b\w+)\n", out)

@@ -86,7 +86,10 @@ def test_show_tells_how_it_stands_and_what_to_do(broadcast: Broadcast) -> None:
         None,
         "+33199000000",
     )
-    assert shown["commands"][-1] == f"voicecli broadcast results {of} -o results.csv"
+    assert shown["commands"][-2:] == [
+        f"voicecli broadcast report {of} -o report.html",
+        f"voicecli broadcast results {of} -o results.csv",
+    ]
 
 
 @pytest.mark.parametrize("wanted", ["", "*", "%", "b_", "zzz", "../x", "b\udcff", "\x1b[2J"])
@@ -121,7 +124,7 @@ def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadca
         assert (busy.code, "is being worked on by another voicecli" in busy.err) == (3, True)
         stopped = broadcast("stop", of, "--json")
         assert (stopped.code, stopped.json) == (0, {"broadcastId": of, "id": of, "stopped": True})
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert "The broadcast was stopped." in err
     assert f"voicecli broadcast resume {of}\n" in out
@@ -139,7 +142,7 @@ def test_one_that_still_waits_for_its_list_can_be_stopped(broadcast: Broadcast, 
     with broadcast.under_way("resume", of, "-", stdin=subprocess.PIPE) as process:
         wait_until(lambda: is_held(home / f"broadcast-{of}.lock"))
         assert broadcast("stop", of).out == f"Broadcast {of} is stopping\n"
-        _, err = process.communicate(listed, timeout=20)
+        _, err = process.communicate(listed, timeout=DEADLINE)
     assert (process.returncode, len(broadcast.called)) == (130, 1)
     assert "The broadcast was stopped." in err
     assert broadcast("show", of, "--json").json["state"] == "stopped"
@@ -379,9 +382,17 @@ def test_a_workbook_of_results_can_be_sent_as_a_list(broadcast: Broadcast) -> No
 
 def test_who_confirmed_can_be_asked_only_where_somebody_was_asked(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
-    for options in (["--confirmed"], ["--unconfirmed"], ["--confirmed", "--unconfirmed"], ["--result", "x"]):
+    for options in (
+        ["--confirmed"],
+        ["--unconfirmed"],
+        ["--confirmed", "--unconfirmed"],
+        ["--result", "x"],
+        ["--status", ","],
+    ):
         done = broadcast("results", of, *options)
         assert (done.code, done.out) == (2, "")
+    none = broadcast("results", of, "--status", "BUSY")
+    assert (none.code, none.out, none.err) == (0, "", "There is no such row in this broadcast.\n")
     assert broadcast("results", of, "--not-reached", "--json").json["destination"] == ANN
 
 
@@ -460,7 +471,7 @@ def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> 
         with broadcast.under_way(write("p.csv", people(ANN)), MESSAGE, *retry, "--json") as process:
             wait_until(lambda: "accepted" in read_line(process))
             process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=DEADLINE)
         of = json.loads(out.splitlines()[-1])["id"]
         assert (process.returncode, len(broadcast.called)) == (130, 1)
         waiting = broadcast("show", of, "--json").json

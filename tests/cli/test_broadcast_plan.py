@@ -5,12 +5,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import RunningSandbox
+from conftest import DEADLINE, RunningSandbox
 from lists import ANN, BOB, CAT, MESSAGE, Broadcast, people, write
 from rich.cells import cell_len
 from test_terminal import Terminal
 
-SINGAPORE, HONOLULU, TOLL_FREE = "+6561234567", "+18082345678", "+18002345678"
+SINGAPORE, HONOLULU = "+6561234567", "+18082345678"
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def asked(arguments: list[str], columns: int, env: Mapping[str, str]) -> str:
     with Terminal("broadcast", *arguments, columns=columns, env=env) as terminal:
         terminal.wait_for(r"from\s+\+33199000000\?")
         terminal.type("n\n")
-        assert terminal.process.wait(20) == 2
+        assert terminal.process.wait(DEADLINE) == 2
         return terminal.end()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import RunningSandbox, wait_until
+from conftest import DEADLINE, RunningSandbox, wait_until
 from lists import ANN, BOB, MESSAGE, Broadcast, people, write
 from test_terminal import ESCAPE, Terminal
 
@@ -176,7 +176,7 @@ def test_a_signal_ends_the_wait_and_nothing_was_begun(
     broadcast: Broadcast, waiting: Terminal, number: int
 ) -> None:
     waiting.process.send_signal(number)
-    assert waiting.process.wait(20) == 130
+    assert waiting.process.wait(DEADLINE) == 130
     assert "Error: Interrupted before" in ESCAPE.sub("", waiting.end())
     assert (broadcast("list", "-q").out, broadcast.called) == ("", [])
     assert broadcast("people.csv", MESSAGE, "--yes").code == 0, "nothing stands in its way"
@@ -192,7 +192,7 @@ def test_who_unsubscribes_or_is_called_during_the_wait_is_looked_at_again(broadc
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Waiting for ")
         of = broadcast.identifier("people.csv", MESSAGE, "--yes")
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, sorted(broadcast.called)) == (9, [ANN, BOB])
     assert f"as broadcast {of}" in err
     wait_until(lambda: broadcast("list", "-q").out == f"{of}\n")

@@ -116,7 +116,7 @@ def test_an_older_one_that_waited_for_a_newer_one_s_migration_leaves_its_number(
         monkeypatch.setattr(SqliteStore, "_version", waits)
         thread = threading.Thread(target=open_as_today)
         thread.start()
-        assert waiting.wait(30)
+        assert waiting.wait(DEADLINE)
         newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
         newer.execute("COMMIT")
         thread.join()

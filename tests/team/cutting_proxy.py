@@ -26,7 +26,7 @@ def cutting(target: Path, *, share: float, seed: int) -> Iterator[Path]:
         process = multiprocessing.get_context("fork").Process(target=_run, args=arguments, daemon=True)
         process.start()
         try:
-            assert ready.wait(10), "the proxy does not start"
+            assert ready.wait(60), "the proxy does not start"
             yield folder
         finally:
             process.kill()

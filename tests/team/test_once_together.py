@@ -7,9 +7,11 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import pytest
-from conftest import NUMBER, RunningSandbox, voicecli
+from conftest import DEADLINE, NUMBER, RunningSandbox, voicecli
 from machines import Machine
 from soak import share_of
+
+from voicecli.store import postgresql
 
 PROCESSES = 20
 ROUNDS = share_of(100)
@@ -18,8 +20,9 @@ LIMIT = 120.0  # seconds for one round
 
 @pytest.mark.soak
 def test_of_twenty_processes_that_are_released_together_one_places_the_call(
-    machines: Callable[[str], Machine], own_sandbox: RunningSandbox
+    machines: Callable[[str], Machine], own_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(postgresql, "LOCK_PATIENCE", DEADLINE)  # a busy machine takes its time for twenty
     fork = multiprocessing.get_context("fork")
     start, codes = fork.Barrier(PROCESSES), fork.Queue()
     ours = [machines(f"m{number}") for number in range(PROCESSES)]

@@ -1,7 +1,5 @@
 """Runs a broadcast for a command, and shows it."""
 
-from typing import TYPE_CHECKING
-
 from voicecli.broadcast import status
 from voicecli.broadcast.options import ReceiverOptions
 from voicecli.broadcast.run import BroadcastEnd, OpenBroadcast, run_broadcast
@@ -14,34 +12,19 @@ from voicecli.listener.open_questions import EndRequests
 from voicecli.settings import Settings
 from voicecli.voice_api.async_client import AsyncClient
 
-if TYPE_CHECKING:
-    from voicecli.listener.shared_listener import SharedListener
-
 
 def run(
     context: Context, settings: Settings, broadcast: OpenBroadcast, receiver: ReceiverOptions
 ) -> ExitCode:
     """Call those who are left, show it, and tell how it ended."""
-    plan, options = broadcast.plan, broadcast.options
-    vca_elsewhere = options.vca_elsewhere
-    if plan.has_question and not options.captures and not vca_elsewhere:
-        from voicecli.calling.question_receivers import application_answers
-
-        with wiring.subaccount_client(context, settings) as asking:
-            vca_elsewhere = application_answers(
-                asking,
-                wiring.store_place(settings),
-                continues=plan.has_continuation,
-                waits=options.waits,
-                notify=context.output.note,
-                warn=context.output.warning,
-            )
+    options, journal = broadcast.options, broadcast.journal
+    vca_elsewhere = options.vca_elsewhere or _application_answers(context, settings, broadcast)
     client = AsyncClient(
         **settings.require(*CONNECTION),
         request_timeout=options.request_timeout,
         connections=options.concurrency,
     )
-    view = BroadcastView(context, broadcast.journal)
+    view = BroadcastView(context, journal)
     requests = EndRequests()
     code: ExitCode | None = None  # once the end is shown
 
@@ -59,19 +42,17 @@ def run(
             await view.report_missed_rows()
         code = show_end(ended)
 
-    def receiving() -> "SharedListener | None":
-        if not options.waits:
-            return None
-        access, force = receiver.access, receiver.force
-        plan_of_listener = wiring.listening_plan(context, settings, access, register=True, force=force)
-        digits = plan.has_question and not vca_elsewhere
-        return wiring.reports(context, settings, plan_of_listener, asks=digits, ends=requests)
-
     async def work() -> None:
+        receiving = None
+        if options.waits:
+            access, force = receiver.access, receiver.force
+            plan = wiring.listening_plan(context, settings, access, register=True, force=force)
+            digits = broadcast.plan.has_question and not vca_elsewhere
+            receiving = wiring.reports(context, settings, plan, asks=digits, ends=requests)
         await run_broadcast(
             broadcast,
             client,
-            receiving=receiving(),
+            receiving=receiving,
             vca_elsewhere=vca_elsewhere,
             on_row=view.on_row,
             on_progress=view.on_progress,
@@ -87,7 +68,6 @@ def run(
         except KeyboardInterrupt:
             is_interrupted = True
         if code is None:  # the interrupt came before the work began
-            journal = broadcast.journal
             code = show_end(BroadcastEnd(status.counts(journal.store, journal.broadcast), interrupted=True))
         if is_interrupted:
             context.output.streams.check_read()
@@ -95,3 +75,21 @@ def run(
     except OutputFailed as error:
         error.hint = f"{error.hint} {view.resume_hint}".strip()
         raise
+
+
+def _application_answers(context: Context, settings: Settings, broadcast: OpenBroadcast) -> bool:
+    """Whether an application gets the VCAs of a callflow with a question of its own; 8x8 is asked."""
+    plan, options = broadcast.plan, broadcast.options
+    if not plan.has_question or options.captures:
+        return False
+    from voicecli.calling.question_receivers import application_answers
+
+    with wiring.subaccount_client(context, settings) as client:
+        return application_answers(
+            client,
+            wiring.store_place(settings),
+            continues=plan.has_continuation,
+            waits=options.waits,
+            notify=context.output.note,
+            warn=context.output.warning,
+        )
