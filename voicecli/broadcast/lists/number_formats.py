@@ -83,8 +83,8 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 class _Conditional:
     """By the first condition that holds (``<=9999999``: American phone numbers), else by the ``rest``."""
 
-    choices: Sequence[tuple[str, "_Format"]]
-    rest: "_Format"
+    choices: Sequence[tuple[str, _Format]]
+    rest: _Format
 
     def show(self, value: int | float, epoch: datetime) -> Shown:
         for condition, chosen in self.choices:
