@@ -36,9 +36,9 @@ ASK_EVERY = 10.0  # seconds until it is asked again whether it gets what 8x8 rep
 TRY_EVERY = 0.3  # seconds between two attempts to become the listener, or to end as one
 TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
 TAKEN_IF_UNSET = ("VCS", VCA)
-LISTENER_ENDED = no_receiver(VCA, "The voicecli listen that received what people press has ended.")
 """Types of events that are taken where nobody has them: when a call was connected, by which it is known what
 a VCA without digits is about; and digits that another process may wait for."""
+LISTENER_ENDED = no_receiver(VCA, "The voicecli listen that received what people press has ended.")
 
 
 class Gap(NamedTuple):
