@@ -52,7 +52,7 @@ DOCUMENTS: Mapping[str, str] = {
     "outcome bridge digits words",
     "listen: record note": "record words",
     "listen: record lost": "record rows",
-    "listen: record spool": "record waiting broughtIn reason",
+    "listen: record spool": "record waiting broughtIn reason refused",
     "listen: record staying": "record questions until",
     "listen: record stopped": "record events open outcomes refused",
     "POST /api/make-call": "success data error details",

@@ -1,6 +1,6 @@
 """Looks that are taken more often than outside of tests, and shorter pauses, so that tests wait less."""
 
-from voicecli.broadcast import engine
+from voicecli.broadcast import answers, engine
 from voicecli.calling import vca_replier, waiting
 from voicecli.cli import demo, events, logs
 from voicecli.listener import open_questions, shared_listener
@@ -18,7 +18,7 @@ def install() -> None:
     for module in (engine, waiting, vca_replier, open_questions, shared_listener):
         module.LOOK_EVERY = OFTEN  # type: ignore[attr-defined]
     Follower.__init__.__kwdefaults__["every"] = OFTEN
-    engine.FIRST_DELAY = OFTEN
+    answers.FIRST_DELAY = OFTEN
     shared_listener.TRY_EVERY = OFTEN
     events.POLL = OFTEN
     stream.INTERVAL = 0.01

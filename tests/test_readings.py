@@ -35,7 +35,6 @@ RUNS, SEED = 500, 14
 TIME_SCALE = 30.0
 PRESSES_1, ALSO_PRESSES_1, BUSY, AGENT = "7105", "7106", "0486", "+33199005678"
 SLOW = ("4290", "5040", "5041")  # for a client that waits for an answer, and tries again, as long as it can
-ANSWERING = ("1234", PRESSES_1, "7205", "8123")
 PATIENCE = ("--request-timeout", "2", "--timeout", "20s")
 VOICE = "en-US-BenjaminRUS"
 

@@ -192,6 +192,10 @@ class StoreBusy(StoreFailed):
     """Another process held the store for longer than was waited for it."""
 
 
+class ValueRefused(StoreFailed):
+    """What was to be written is such that the store will never take it, as it takes others."""
+
+
 class StoreUnreachable(StoreFailed):
     """The store is a database that can't be reached, or the connection to it broke: what was being written
     then may be there, or come to be there a little later, or not."""

@@ -23,6 +23,7 @@ from voicecli.broadcast.retention import count_old
 from voicecli.broadcast.shared_pace import SharedPace
 from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreBusy, StoreUnreachable
 from voicecli.sessions.attempt import AttemptState
+from voicecli.sessions.counts import Counts
 from voicecli.store import attempts, broadcasts, hang_guard, workers
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
@@ -142,6 +143,25 @@ def test_a_retry_of_a_row_whose_worker_is_gone_is_done_by_another(world: TeamWor
         asyncio.run(world.work(other, again))
     assert world.calls[number(1)] == 2
     assert world.calls.total() == 4
+
+
+def test_who_has_a_row_that_is_called_again_later_does_not_say_that_others_do_so(world: TeamWorld) -> None:
+    plan(world, 1)
+    shown: list[str] = []
+
+    def on_row(row: BroadcastRow) -> None:
+        if row.state is RowState.ACCEPTED:
+            world.report(1, "NO_ANSWER")
+
+    def on_progress(counts: Counts) -> None:
+        if counts.retrying and counts.waiting:
+            shown.append(counts.waiting)
+            broadcasts.set_state(world.store, world.journal.broadcast, BroadcastState.STOPPED)
+
+    again = Policy(retry=frozenset({"NO_ANSWER"}), attempts=2, every=600.0)
+    with world.joined():
+        asyncio.run(world.work(world.journal, again, on_row=on_row, on_progress=on_progress))
+    assert {*shown} == {"Waiting for the next attempts"}
 
 
 def test_answers_share_a_commit_until_half_of_the_requests_are_answered(

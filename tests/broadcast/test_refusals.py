@@ -8,7 +8,7 @@ import pytest
 from engine_world import World, number, world_of
 from raw_server import answering, http, server
 
-from voicecli.broadcast import engine as engines, report_updates
+from voicecli.broadcast import answers, report_updates
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.run import BroadcastEnd
@@ -150,13 +150,13 @@ def test_one_that_is_always_too_many_does_not_hold_up_the_others(world: World) -
     world.run(on_progress=on_progress)
     assert time.monotonic() - start < 20
     assert world.states == {RowState.ACCEPTED: 60, RowState.PLANNED: 1}
-    assert world.calls[ALWAYS_TOO_MANY] < engines.MAX_RATE_LIMITED
+    assert world.calls[ALWAYS_TOO_MANY] < answers.MAX_RATE_LIMITED
 
 
 def test_one_that_is_always_too_many_is_refused_in_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "MAX_RATE_LIMITED", 2)
+    monkeypatch.setattr(answers, "MAX_RATE_LIMITED", 2)
     world.plan([ALWAYS_TOO_MANY, number(0)])
     engine = world.run()
     assert engine.ended_by is None
@@ -176,7 +176,7 @@ def test_after_a_429_only_events_that_came_since_are_read(
         return None
 
     monkeypatch.setattr(report_updates.stored_events, "session_of_request", session_of_request)
-    monkeypatch.setattr(engines, "MAX_RATE_LIMITED", 2)
+    monkeypatch.setattr(answers, "MAX_RATE_LIMITED", 2)
     world.plan([ALWAYS_TOO_MANY, number(0)])
     world.report(2, "COMPLETED")
     newest = last_event_number(world.journal.store)

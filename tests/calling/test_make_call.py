@@ -70,6 +70,7 @@ async def test_codes_are_spelled_out_where_it_is_asked_for(sandbox: RunningSandb
         ({"customerPhone": 33199001234, "message": "hi"}, 422, "must be texts"),
         ({"customerPhone": NUMBER, "message": "hi", "messageId": 1}, 422, "must be texts"),
         ({"customerPhone": "12", "message": "hi"}, 422, "too short"),
+        ({"customerPhone": f"00{NUMBER[1:]}", "message": "hi"}, 422, "begins with 00"),
         ({"customerPhone": NUMBER, "message": ""}, 422, "message is empty"),
         ({"customerPhone": NUMBER, "message": "hi", "repetition": 11}, 422, "from 1 to 10"),
         ({"customerPhone": NUMBER, "message": "hi", "repetition": 0}, 422, "from 1 to 10"),

@@ -221,7 +221,6 @@ class Held:
         self._reads = reads
         self._patch = pytest.MonkeyPatch()
         monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.01)
-        self._last_event = read_positions.last_event_number
 
     def __enter__(self) -> "Held":
         if self._reads:

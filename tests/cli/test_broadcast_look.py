@@ -86,7 +86,10 @@ def test_show_tells_how_it_stands_and_what_to_do(broadcast: Broadcast) -> None:
         None,
         "+33199000000",
     )
-    assert shown["commands"][-1] == f"voicecli broadcast results {of} -o results.csv"
+    assert shown["commands"][-2:] == [
+        f"voicecli broadcast report {of} -o report.html",
+        f"voicecli broadcast results {of} -o results.csv",
+    ]
 
 
 @pytest.mark.parametrize("wanted", ["", "*", "%", "b_", "zzz", "../x", "b\udcff", "\x1b[2J"])
@@ -379,9 +382,17 @@ def test_a_workbook_of_results_can_be_sent_as_a_list(broadcast: Broadcast) -> No
 
 def test_who_confirmed_can_be_asked_only_where_somebody_was_asked(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
-    for options in (["--confirmed"], ["--unconfirmed"], ["--confirmed", "--unconfirmed"], ["--result", "x"]):
+    for options in (
+        ["--confirmed"],
+        ["--unconfirmed"],
+        ["--confirmed", "--unconfirmed"],
+        ["--result", "x"],
+        ["--status", ","],
+    ):
         done = broadcast("results", of, *options)
         assert (done.code, done.out) == (2, "")
+    none = broadcast("results", of, "--status", "BUSY")
+    assert (none.code, none.out, none.err) == (0, "", "There is no such row in this broadcast.\n")
     assert broadcast("results", of, "--not-reached", "--json").json["destination"] == ANN
 
 

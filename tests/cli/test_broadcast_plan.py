@@ -10,7 +10,7 @@ from lists import ANN, BOB, CAT, MESSAGE, Broadcast, people, write
 from rich.cells import cell_len
 from test_terminal import Terminal
 
-SINGAPORE, HONOLULU, TOLL_FREE = "+6561234567", "+18082345678", "+18002345678"
+SINGAPORE, HONOLULU = "+6561234567", "+18082345678"
 
 
 @pytest.fixture

@@ -99,6 +99,17 @@ def test_an_odd_voice_is_warned_of_in_a_callflow_too(call: Program) -> None:
     assert done.err == call(NUMBER, "hi", "--voice", "en_GB-Emma", "--dry-run").err
 
 
+def test_a_voice_that_was_not_listed_last_is_warned_of(
+    call: Program, run: Program, sandbox: RunningSandbox
+) -> None:
+    arguments = (NUMBER, "hi", "--voice", "en-GB-Ema", "--dry-run")
+    assert call(*arguments).err == "", "none were listed yet"
+    run("voices", env=sandbox.environment)
+    warned = call(*arguments)
+    assert "none of the voices that 8x8 listed last. Did you mean en-GB-Emma?" in warned.err
+    assert call(NUMBER, "hi", "--voice", "en-gb-emma", "--dry-run").err == ""
+
+
 def test_a_dry_run_shows_the_very_request_and_sends_nothing(call: Program, sandbox: RunningSandbox) -> None:
     done = call(NUMBER, "hi", "--dry-run", "--json", "--message-id", "dry", "--valid-for", "10m")
     request = done.json

@@ -1,13 +1,17 @@
 """``voicecli stats``: how calls ended, in figures and bars."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from conftest import Program
 from past import event, keep, place
+from rich.cells import cell_len
 from test_terminal import on_terminal, plain
 
+from voicecli.output.stats import bars
 from voicecli.sessions.attempt import AttemptState
+from voicecli.sessions.statistics import Statistics
 
 OVERLOADED = "trunk capacity exceeded (-2010)"
 
@@ -113,6 +117,14 @@ def test_the_bars_fit_and_are_aligned(home: Path, some_calls: None, columns: int
         assert any("\x1b[38;5;163m" in line and "trunk" in line for line in painted)
     assert any("█" in line for line in shown) == (columns >= 80)  # labels come first
     assert any(OVERLOADED in line for line in shown) == (columns > 20)
+
+
+def test_names_of_keys_in_other_scripts_are_aligned() -> None:
+    results = Counter({"はい": 2, "हाँ": 1, "yes": 1, "長" * 30: 1})
+    lines = [line for line, _ in bars(Statistics(outcomes=Counter(COMPLETED=5), results=results), 80)]
+    shown = lines[lines.index("Results") + 1 :]
+    assert len({cell_len(line.partition("█")[0]) for line in shown if "%" in line}) == 1
+    assert 76 <= max(map(cell_len, shown)) <= 80
 
 
 def test_many_kinds_of_errors_are_summed_up(run: Program, home: Path) -> None:

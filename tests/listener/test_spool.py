@@ -14,12 +14,15 @@ from json_documents import DOCUMENTS
 from receiver_world import TOKEN, World, receiving, vca, vss
 from shared_postgresql import SharedServer
 
+from voicecli.checks import store as store_checks
 from voicecli.errors import StoreFailed
 from voicecli.listener.event_keeper import SpoolState
 from voicecli.listener.recorder import Recorder
+from voicecli.listener.spool_news import SpoolNews
 from voicecli.listener.spooling import SpoolingKeeper
 from voicecli.listener.vca_repliers import constant_reply
-from voicecli.store.event_recording import KeptEvent
+from voicecli.store import spool
+from voicecli.store.event_recording import KeptEvent, record_events
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.spool import count_spooled, place_of_spool
@@ -38,8 +41,8 @@ def new(session: str, identity: str = "") -> KeptEvent:
 
 
 def spooled(place: StorePlace) -> int:
-    with open_store(place_of_spool(place)) as spool:
-        return count_spooled(spool)
+    with open_store(place_of_spool(place)) as waiting:
+        return count_spooled(waiting)
 
 
 async def health(world: World) -> dict[str, object]:
@@ -196,6 +199,43 @@ async def test_a_session_id_that_no_index_takes_holds_up_no_other_event(
         for session in (endless, "s-1"):
             assert (await world.event(vss(session)))[0] == 200
         assert (await health(world))["spooled"] == 0
+
+
+def test_an_event_that_the_database_never_takes_is_set_aside_and_holds_up_no_other(
+    team: StorePlace, postgresql: SharedServer
+) -> None:
+    database, states = database_of(team), list[SpoolState]()
+    postgresql.execute("ALTER TABLE voicecli.events ADD CONSTRAINT small CHECK (session != 's-2')", database)
+    with keeping(team, states) as keeper:
+        with away(postgresql, team):
+            assert [kept for kept, _ in keeper.keep([new(f"s-{number}") for number in range(5)])] == [0] * 5
+        wait_until(lambda: states[-1].reason is None)
+        assert keeper.keep([new("s-5")]) == [(5, 1)], "it is kept at once again"
+    assert kept(postgresql, team) == [("s-0",), ("s-1",), ("s-3",), ("s-4",), ("s-5",)]
+    [refused] = {state.refused for state in states} - {None}
+    assert "small" in refused
+    [finding] = store_checks._check_spool(team)
+    assert "1 event that the database does not take" in finding.words
+    postgresql.execute("ALTER TABLE voicecli.events DROP CONSTRAINT small", database)
+    with keeping(team):
+        wait_until(lambda: ("s-2",) in kept(postgresql, team))
+    assert not list(store_checks._check_spool(team))
+
+
+def test_large_events_are_brought_in_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "LARGEST_BATCH", 5)
+    with open_store(StorePlace(tmp_path)) as store:
+        record_events(store, [new(f"s-{number}") for number in range(9)])
+        assert [one.event.session for one in spool.oldest_spooled(store, 9)] == ["s-0", "s-1", "s-2"]
+        assert len(spool.oldest_spooled(store, 2)) == 2
+
+
+def test_what_is_set_aside_is_told_once() -> None:
+    told: list[str] = []
+    news = SpoolNews(lambda words, _: told.append(words))
+    for refused in (None, "It does not fit.", "It does not fit."):
+        news.see(SpoolState(0, None, 0, refused))
+    assert told == ["Warning: It does not fit. So an event stays on this machine."]
 
 
 def test_two_databases_have_two_spools(tmp_path: Path, postgresql: SharedServer) -> None:

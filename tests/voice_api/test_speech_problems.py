@@ -35,6 +35,7 @@ def test_the_warning_is_as_the_manual_says(row: str) -> None:
         ("bit.ly/3xYz", ["a web or e-mail address"]),
         ("clinic.example.co.uk, praxis.de. shop.sg", ["a web or e-mail address"]),
         ("Then wait.Do come.In at 9.To go: e.g. u.s. z.b. a.m. 2.de", []),
+        ("Hello {name}", ["the character {"]),  # a call has no columns
         ("Line one\\nline two", ["the character \\"]),  # quotes of a shell keep it
         ("# Title\n* one\n`x` [a](b) _c_", ["Markdown"]),
         ("a &lt; b <br/> <!-- x", ["HTML"]),

@@ -111,11 +111,10 @@ class Prepared:
     def closed_zones(self) -> list[ClosedZones]:
         """Where people can't be called when it begins, by the hours there; where most of them are first."""
         hours, start = self.eligibility.hours, self.send_options.start or datetime.now(UTC)
-        closed = Counter(hours.quiet_zones(row.destination, start) for row in self._planned_rows())
         return [
             ClosedZones(zones, people, hours.opening(zones, start))
-            for zones, people in closed.most_common()
-            if zones is not None
+            for zones, people in self.validated.zones.most_common()
+            if not hours.is_open(zones, start)
         ]
 
     def _planned_rows(self) -> Iterator[BroadcastRow]:

@@ -21,6 +21,10 @@ class CalleeHours:
         self._hours = hours
         self._openings: dict[Zones, datetime | None] = {}  # as they are shown
 
+    def zones(self, destination: str) -> Zones:
+        """Those of a number, where they matter."""
+        return () if self._hours is None else phone.time_zones(destination)
+
     def quiet_zones(self, destination: str, moment: datetime | None = None) -> Zones | None:
         """The time zones of a number, where it may not be called at that moment, or now; None where it
         may."""
@@ -37,11 +41,10 @@ class CalleeHours:
         moment = moment or datetime.now(UTC)
         return self._hours.allow(zones, moment) and self._hours.allow(zones, moment + LEAST_TO_BEGIN)
 
-    def never_open(self, destination: str) -> str | None:
-        """Why there is no time at which a number can be called, if so."""
+    def never_open(self, destination: str, zones: Zones) -> str | None:
+        """Why there is no time at which a number with these ``zones`` can be called, if so."""
         if self._hours is None:
             return None
-        zones = phone.time_zones(destination)
         if not zones:
             return f"The time zone of {destination} is not known."
         if self.next_opening([zones]) is None:

@@ -7,11 +7,11 @@ writes all of that to the journal, and only then sends those requests.
 import asyncio
 import math
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
+from voicecli.broadcast.answers import Answers
 from voicecli.broadcast.claims import Claims
 from voicecli.broadcast.contact_check import ContactCheck
 from voicecli.broadcast.eligibility import Eligibility
@@ -22,15 +22,11 @@ from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue
 from voicecli.broadcast.report_updates import ReportUpdates
-from voicecli.clock import now
 from voicecli.errors import (
     ConfigurationError,
     Interrupted,
-    InvalidInput,
     OutOfTime,
     OutputFailed,
-    RateLimited,
-    Refused,
     StoreBusy,
     StoreFailed,
     StoreUnreachable,
@@ -48,15 +44,9 @@ from voicecli.threads import call_on_loop
 LOOK_EVERY = 0.2  # seconds between two looks at reports from 8x8, and at whether it was stopped
 NEWS_PAUSE = 0.05  # seconds from the news that there are reports: what comes until then is read with them
 GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
-MAX_RATE_LIMITED = 10  # times that one row may be answered 429
-FIRST_DELAY, LONGEST_DELAY = 1.0, 8.0  # seconds until it is tried again
-MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
-LONGEST_PAUSE = 30.0  # seconds
 STORE_BUSY_PAUSE = 0.05  # seconds until what another process kept from being written is tried again
 STORE_AWAY_PAUSE = 0.5  # seconds until it is tried again to reach the database
 GATHERING = 3  # turns of the event loop, in which answers that have arrived get here
-_REFUSES_KEY = 401  # the HTTP status that every other row would get, too
-_REFUSES_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has accepted one
 
 
 class Engine:
@@ -101,11 +91,9 @@ class Engine:
         self._claims = Claims(
             journal, sender, pace, eligibility, contacts, self._writes, self._queue, self._reports
         )
+        self._answers = Answers(journal, pace, self._writes, self._queue, self._reports, self._claims)
         journal.limit_calls(policy.max_calls)
         journal.at_most = policy.at_most
-        self._rate_limited: Counter[int] = Counter()  # 429s, by line
-        self._any_accepted = False
-        self._unreachable = 0  # times in a row
         self._next_round_at = 0.0  # monotonic: at the latest
         self._wake_up = asyncio.Event()
         self._answers_wanted = 1  # so many of those that have arrived are something to do
@@ -114,7 +102,6 @@ class Engine:
         self._last_look = 0.0  # monotonic
         self._news_came = False  # the store tells of events
         self._reports_are_due = False
-        self._last_call = time.monotonic()
 
     async def run(self) -> None:
         """Call until no row is left, or until an error such as a journal that can't be written: no request
@@ -149,16 +136,19 @@ class Engine:
         """Be told of new events at once, by a store that can do that."""
         loop = asyncio.get_running_loop()
 
-        def take_soon() -> None:
+        def hear() -> None:  # in a thread, also while a round keeps the loop busy
+            call_on_loop(loop, take_soon, time.monotonic() + NEWS_PAUSE)
+
+        def take_soon(moment: float) -> None:
             if not self._news_came:
                 self._news_came = True
-                loop.call_later(NEWS_PAUSE, take_now)
+                loop.call_later(moment - time.monotonic(), take_now)
 
         def take_now() -> None:
             self._news_came, self._reports_are_due = False, True
             self._wake_up.set()
 
-        return self._journal.store.notifications(partial(call_on_loop, loop, take_soon))
+        return self._journal.store.notifications(hear)
 
     async def _reconnect(self) -> None:
         """Wait until the database can be reached. Meanwhile no request leaves, and answers are kept in mind.
@@ -184,7 +174,7 @@ class Engine:
     def _round(self) -> None:
         while self._completed:
             self._take_answer(self._completed[0])
-            self._adjust_pace(self._completed.popleft().error)
+            self._answers.adjust_pace(self._completed.popleft().error)
         if time.monotonic() - self._last_look >= LOOK_EVERY:
             self._look()
             self._last_look = time.monotonic()
@@ -262,7 +252,7 @@ class Engine:
 
     def _no_outcome_due(self) -> bool:
         """Whether no outcome is waited for. Calls of this run whose answer was lost may have one, too."""
-        late = time.monotonic() - self._last_call > self._policy.timeout
+        late = time.monotonic() - self._answers.last_call > self._policy.timeout
         return late or not (self.counts.without_outcome or self._reports.are_due)
 
     def _look(self) -> None:
@@ -282,82 +272,19 @@ class Engine:
         done = self.counts.done
         self._progress.follow_others(are_there=self._journal.has_others, at_once=at_once)
         if self.counts.done != done:
-            self._last_call = time.monotonic()
+            self._answers.last_call = time.monotonic()
 
     def _take_reports(self) -> None:
         self._reports_are_due = False
         if self._reports.take_new():
             self._eligibility.is_outdated = True
+            self._report_rows()  # not only once others are claimed, which takes longer
 
     # -- what is answered ----------------------------------------------------------------------------
 
     def _take_answer(self, flight: InFlight) -> None:
-        """Note what a request led to, unless 8x8 has reported it by now."""
-        row, error = flight.row, flight.error
-        self._in_flight.pop(row.line, None)  # this may be the second attempt to note it
-        if not isinstance(error, Unreachable):
-            self._unreachable = 0
-        if row.state is not RowState.SENDING:
-            self._reports.plan_retry(row)
-            self._writes.answer(flight, *flight.attempt_answer())
-            return
-        if isinstance(error, RateLimited):
-            after = self._claims.rate_limited_after.setdefault(row.line, flight.after)
-            if self._reports.was_carried_out(flight, after):
-                return
-        self._writes.answer(flight, *flight.attempt_answer())
-        match error:
-            case RateLimited():
-                self._rate_limited[row.line] += 1
-                times = self._rate_limited[row.line]
-                if times < MAX_RATE_LIMITED:  # others first: it may be this one alone that is answered so
-                    delay = min(FIRST_DELAY * 2.0 ** (times - 1), LONGEST_DELAY)
-                    self._queue.put_off(self._writes.undo(flight), now() + round(delay * 1e6))
-                else:
-                    self._refuse(flight, error)
-            case Refused() if self._refuses_all(error):
-                self.ended_by = error
-                self._queue.put_first(self._writes.undo(flight))
-            case Refused() | InvalidInput():  # by 8x8; or JSON can't carry it
-                self._refuse(flight, error)
-            case Unreachable():
-                self._pause_unreachable(error)
-                self._queue.put_first(self._writes.undo(flight))
-            case _:
-                self._last_call = time.monotonic()
-                if flight.session is None:
-                    self._reports.lost.add(row.line)
-                else:
-                    self._any_accepted = True
-                self._writes.update(row, flight.answered_row())
-
-    def _adjust_pace(self, error: Exception | None) -> None:
-        """Tell the pace how a request was answered."""
-        match error:
-            case RateLimited():
-                self._pace.too_many(error.retry_after)
-            case None | Refused():
-                self._pace.answered()
-
-    def _refuses_all(self, error: Refused) -> bool:
-        """Whether all others would be refused in the same way."""
-        status = error.http_status
-        return status == _REFUSES_KEY or (status in _REFUSES_ACCOUNT and not self._any_accepted)
-
-    def _refuse(self, flight: InFlight, error: Refused | InvalidInput) -> None:
-        """An attempt before this one stays what it was."""
-        before = self._journal.state_of_last_attempt(flight.before)
-        row = flight.row if before is None else flight.before
-        self._writes.update(flight.row, row._replace(state=before or RowState.REFUSED, reason=error.message))
-
-    def _pause_unreachable(self, error: Unreachable) -> None:
-        """Requests that fail together count as one."""
-        if time.monotonic() < self._claims.not_before:
-            return
-        self._unreachable += 1
-        self._claims.not_before = time.monotonic() + min(0.5 * 2.0**self._unreachable, LONGEST_PAUSE)
-        if self._unreachable > MAX_UNREACHABLE:
-            self.ended_by = error
+        if (reason := self._answers.take(flight)) is not None:
+            self.ended_by = reason
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -492,8 +419,8 @@ class Engine:
             first = self._eligibility.hours.next_opening(zones)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
             return f"Quiet hours for all who are left{until}"
+        if self.counts.retrying and (self._queue.waiting or not self._journal.has_others):
+            return "Waiting for the next attempts"
         if self._journal.has_others and self.counts.left:
             return "Others call those who are left"
-        if self.counts.retrying:
-            return "Waiting for the next attempts"
         return "Waiting for outcomes" if self._policy.wait else ""

@@ -12,7 +12,6 @@ from voicecli.broadcast.pace_rules import LONGEST, PaceState
 
 CATCH_UP = 0.05  # seconds that a caller who slept too long may make up for: sleeps are that coarse
 DEFAULT_PAUSE = 1.0  # seconds, where a 429 names no time
-NOTE_EVERY = 0.02  # seconds between two writings of the answers
 ASK_EVERY = 0.005  # seconds between two readings, where nothing holds calls up
 BUSY = 0.002  # seconds until it is worth asking again for a file that another process has
 
@@ -25,6 +24,8 @@ class Pace:
     place. Not for several threads.
     """
 
+    _note_every = 0.02  # seconds between two writings of the answers
+
     def __init__(
         self, path: Path, rate: float | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -35,7 +36,7 @@ class Pace:
         self._answers = 0  # that are not in the file yet
         self._refused_until: float | None = None  # when the pause of 429s ends that are not there yet
         self._free_until = -LONGEST  # when nothing held calls up, the file need not be asked again so soon
-        self._noted = clock() - NOTE_EVERY
+        self._noted = clock() - self._note_every
         self._file = PaceFile(path)
 
     def take(self) -> float | None:
@@ -74,7 +75,7 @@ class Pace:
     def answered(self) -> None:
         """8x8 accepted a call: after many of these all may be faster."""
         self._answers += 1
-        if self._clock() >= self._noted + NOTE_EVERY:
+        if self._clock() >= self._noted + self._note_every:
             self._note()
 
     def _note(self) -> None:

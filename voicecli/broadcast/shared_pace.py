@@ -11,7 +11,7 @@ import time
 from collections import deque
 
 from voicecli.broadcast.pace_rules import LONGEST, PaceState, pack, unpack
-from voicecli.broadcast.pacing import DEFAULT_PAUSE, Pace, next_slot
+from voicecli.broadcast.pacing import Pace, next_slot
 from voicecli.store import stored_pace
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
@@ -21,7 +21,6 @@ LATE = 0.1  # seconds that a call may be late for its slot: its process was held
 AT_ONCE = 0.06  # seconds whose slots are taken together
 MOST = 32  # of them
 ASK_EVERY = 0.1  # seconds between two readings, where nothing holds calls up
-NOTE_EVERY = 0.25  # seconds between two writings of the answers
 BUSY = 0.002  # seconds, up to twice as many, until it is tried again where another was quicker
 
 
@@ -29,17 +28,20 @@ class SharedPace(Pace):
     """``rate`` is the limit of the broadcast in calls per second, None for none. Raises StoreFailed. Not for
     several threads."""
 
+    _note_every = 0.25
+
     def __init__(self, store: Store, broadcast: Broadcast, rate: float | None) -> None:
         self._rate = rate or 0.0
         self._of_all = _Row(store, f"{broadcast.service} {broadcast.subaccount}")
         self._own = _Row(store, broadcast.id)
+        self._clock = self._of_all.clock
         self._slots: deque[float] = deque()  # taken and not used yet
         self._answers = 0  # that are not in the store yet
         self._refused_until: float | None = None  # when the pause of 429s ends that are not there yet
         self._free_until = self._noted = -LONGEST
 
     def take(self) -> float | None:
-        now = self._of_all.clock()
+        now = self._clock()
         while self._slots and self._slots[0] < now - LATE:
             self._slots.popleft()  # it is not made up for
         if not self._slots:
@@ -47,7 +49,7 @@ class SharedPace(Pace):
                 return None
             if (pause := self._take_slots()) is not None:
                 return pause
-            now = self._of_all.clock()
+            now = self._clock()
         if not self._slots:
             return None
         if self._slots[0] > now:
@@ -87,16 +89,8 @@ class SharedPace(Pace):
         return None
 
     def too_many(self, retry_after: float | None) -> None:
-        pause = DEFAULT_PAUSE if retry_after is None else min(max(0.0, retry_after), LONGEST)
-        self._refused_until = max(self._of_all.clock() + pause, self._refused_until or -LONGEST)
-        self._free_until = -LONGEST
         self._slots.clear()
-        self._note()
-
-    def answered(self) -> None:
-        self._answers += 1
-        if self._of_all.clock() >= self._noted + NOTE_EVERY:
-            self._note()
+        super().too_many(retry_after)
 
     def _note(self) -> None:
         """Write what 8x8 has answered; where another is quicker, with the next answers."""
@@ -114,7 +108,7 @@ class SharedPace(Pace):
     @property
     def paused(self) -> float:
         until = max(self._of_all.known.paused, self._refused_until or 0.0)
-        return max(0.0, until - self._of_all.clock())
+        return max(0.0, until - self._clock())
 
     def close(self) -> None:
         if self._answers or self._refused_until is not None:

@@ -2,13 +2,16 @@
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import compress
 from math import inf
 from typing import NamedTuple
 
 from voicecli import interrupts
+from voicecli.broadcast.callee_hours import Zones
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.lists.recipients import Record
 from voicecli.broadcast.plan import Plan
@@ -52,6 +55,8 @@ class ValidatedList:
     skipped: dict[int, BroadcastRow] = field(default_factory=dict)  # by line, with their reasons
     _lines: "array[int]" = field(default_factory=lambda: array("Q"))
     _numbers: "array[int]" = field(default_factory=lambda: array("Q"))
+    _zones: "array[int]" = field(default_factory=lambda: array("Q"))  # places in the next one
+    _known_zones: dict[Zones, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many are called."""
@@ -67,10 +72,17 @@ class ValidatedList:
         """How many valid numbers are not called."""
         return sum(row.destination != "" for row in self.skipped.values())
 
-    def add(self, line: int, number: int, seconds: float) -> None:
+    @property
+    def zones(self) -> Counter[Zones]:
+        """How many who are called are in the same time zones; () where these don't matter."""
+        known = [*self._known_zones]
+        return Counter({known[place]: people for place, people in Counter(self._zones).items()})
+
+    def add(self, line: int, number: int, zones: Zones, seconds: float) -> None:
         """A number to be called."""
         self._lines.append(line)
         self._numbers.append(number)
+        self._zones.append(self._known_zones.setdefault(zones, len(self._known_zones)))
         self.seconds += seconds
 
     def refuse(self, problem: Problem, *, most: float) -> None:
@@ -94,13 +106,15 @@ class ValidatedList:
 
     def leave_out(self, reasons: Mapping[str, str]) -> None:
         """Numbers (E.164) that are not called for now after all, and why."""
-        before = [*zip(self._lines, self._numbers, strict=True)]
-        called = [(line, number) for line, number in before if f"+{number}" not in reasons]
-        for line, number in set(before).difference(called):
-            self.skip(line, f"+{number}", reasons[f"+{number}"], LeftOut.AT_MOST)
-        self.seconds *= len(called) / len(before) if before else 1.0
-        self._lines = array("Q", [line for line, _ in called])
-        self._numbers = array("Q", [number for _, number in called])
+        before = len(self)
+        for line, number in zip(self._lines, self._numbers, strict=True):
+            if reason := reasons.get(f"+{number}"):
+                self.skip(line, f"+{number}", reason, LeftOut.AT_MOST)
+        stays = [line not in self.skipped for line in self._lines]
+        self._lines, self._numbers, self._zones = (
+            array("Q", compress(values, stays)) for values in (self._lines, self._numbers, self._zones)
+        )
+        self.seconds *= len(self) / before if before else 1.0
 
     def line_of(self, number: int) -> int:
         """The line of a number, 0 for none. It takes milliseconds in a long list."""
@@ -153,7 +167,8 @@ def validate(
             refuse(record, f"{destination} is on the list before{where}.")
             continue
         seen.add(number)
-        if never := eligibility.hours.never_open(destination):
+        zones = eligibility.hours.zones(destination)
+        if never := eligibility.hours.never_open(destination, zones):
             refuse(record, never)
             continue
         found.total += 1
@@ -162,7 +177,7 @@ def validate(
         if kind := eligibility.reason_to_skip([destination]):
             found.skip(record.line, destination, kind.words, kind)
         else:
-            found.add(record.line, number, seconds)
+            found.add(record.line, number, zones, seconds)
     return found
 
 

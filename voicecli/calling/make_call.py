@@ -1,6 +1,7 @@
 """``POST /api/make-call``: places a call as ``voicecli call`` does, in the example project's form."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ class MakeCallRoute:
         if repetition is None:
             raise InvalidInput(f"repetition must be a whole number from 1 to {MAX_REPEAT}.")
         # 8x8 takes both forms, and so did the example
-        written = f"+{number}" if number.isdigit() else number
+        written = f"+{number}" if re.fullmatch("[1-9][0-9]+", number) else number
         to = phone.parse(written, any_number=_flag(body, "anyNumber"))
         script = Script(
             source=self._source(),

@@ -102,13 +102,16 @@ def _check_spool(place: StorePlace) -> Iterator[Finding]:
         return
     try:
         with open_store(spool_place) as store:
-            waiting = spool.count_spooled(store)
+            waiting, refused = spool.count_spooled(store), spool.count_set_aside(store)
     except VoicecliError as error:
         yield failed("spool", error)
         return
     if waiting:
         words = f"{counted(waiting, 'event')} of a time when the database was away: only on this machine."
         yield warning("spool", words, "voicecli listen brings them in.")
+    if refused:
+        words = f"{counted(refused, 'event')} that the database does not take: only in {store.name}."
+        yield warning("spool", words, "voicecli listen tries again when it starts, and says why.")
 
 
 def _is_told(store: Store) -> bool:

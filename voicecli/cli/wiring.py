@@ -161,15 +161,16 @@ def reports(
     return reports_of_calls(plan, own, asks=asks, ends=ends, notices=notices(context))
 
 
-def warn_of_voice(context: Context, voice: str) -> None:
+def warn_of_voice(context: Context, voice: str) -> bool:
     """Warn of a voice that has not the form of 8x8's: en-US-BenjaminRUS, or arb-Zeina. Which voices there are
-    8x8 says, so the call is placed all the same."""
+    8x8 says, so the call is placed all the same. Whether it warned."""
     if _is_voice(voice) or not voice.strip() or not voice.isprintable():  # these are refused
-        return
+        return False
     language, *others = re.split("[-_ ]+", voice)
     meant = "-".join([language.lower(), *(one.upper() if len(one) == 2 else one for one in others)])
     advice = f"Did you mean {meant}?" if _is_voice(meant) else "voicecli voices lists them."
     context.output.warning(f"{quote(voice)} looks like no voice of 8x8's, such as {DEFAULT_VOICE}. {advice}")
+    return True
 
 
 def _is_voice(name: str) -> bool:

@@ -24,11 +24,13 @@ SpooledNote = tuple[str, str | None, str, bytes]
 
 class SpoolState(NamedTuple):
     """How many events wait on this machine for the store that a team shares, why that can't be used (None: it
-    can), and how many were brought in since the writing process began."""
+    can), and how many were brought in since the writing process began. ``refused`` is why it does not take
+    one of them, which is set aside."""
 
     waiting: int
     reason: str | None
     brought_in: int
+    refused: str | None = None
 
 
 class EventKeeper(Protocol):

@@ -22,7 +22,9 @@ class SpoolNews:
     def see(self, state: SpoolState) -> None:
         if state.brought_in < self.state.brought_in:  # the writing process is another one
             self._told_brought_in = 0
-        self.state = state
+        before, self.state = self.state, state
+        if state.refused is not None and state.refused != before.refused:
+            self._tell(WarningText(f"Warning: {state.refused} So an event stays on this machine."))
         if state.reason is not None and not self._told_away:
             self._told_away = True
             meanwhile = "Events are kept on this machine until the store can be used again."
@@ -45,6 +47,6 @@ class SpoolNews:
         return self._told_away or self.state.brought_in > self._told_brought_in
 
     def _tell(self, words: str) -> None:
-        waiting, reason, brought_in = self.state
-        new = brought_in - self._told_brought_in
-        self._notify(words, {"record": "spool", "waiting": waiting, "broughtIn": new, "reason": reason})
+        waiting, reason, brought_in, refused = self.state
+        record = {"waiting": waiting, "broughtIn": brought_in - self._told_brought_in, "reason": reason}
+        self._notify(words, {"record": "spool", **record, "refused": refused})

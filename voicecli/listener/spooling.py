@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from voicecli.errors import StoreFailed, VoicecliError, as_voicecli_error
+from voicecli.errors import StoreFailed, ValueRefused, VoicecliError, as_voicecli_error
 from voicecli.listener.event_keeper import Answer, FileKeeper, NumberedNote, SpooledNote, SpoolState
 from voicecli.platforms.locks import Lock
 from voicecli.store import spool as spools
@@ -124,6 +124,8 @@ class SpoolingKeeper:
 
     def _bring_in_regularly(self) -> None:
         store: Store | None = None  # of this thread
+        with suppress(VoicecliError):
+            spools.try_again(self._spool_place)
         while not self._over.is_set():
             try:
                 if self._store is None or self._count():
@@ -164,8 +166,17 @@ class SpoolingKeeper:
         try:
             with open_store(self._spool_place, accept_newer=True) as spool:
                 spool.overwrite_deleted()
-                while not self._over.is_set() and (events := spools.oldest_spooled(spool, BATCH)):
-                    spools.copy_spooled(store, events)
+                size = BATCH
+                while not self._over.is_set() and (events := spools.oldest_spooled(spool, size)):
+                    try:
+                        spools.copy_spooled(store, events)
+                    except ValueRefused as error:
+                        if len(events) == 1:
+                            spools.set_aside(spool, events[0])
+                            self._tell(refused=error.message)
+                        size = max(1, len(events) // 2)
+                        continue
+                    size = BATCH
                     with self._lock:
                         self._notes.add((), spools.remove_spooled(spool, events))
                     waiting = spools.count_spooled(spool)

@@ -36,7 +36,7 @@ class Fitting(NamedTuple):
                     differs[place] = True
                 elif count:
                     continue
-                widths[place] = max(widths[place], _cells(text))
+                widths[place] = max(widths[place], cells(text))
             count += 1
         if not count:
             return None
@@ -54,7 +54,7 @@ class Fitting(NamedTuple):
 def _as_wide(column: Column, text: int, width: int) -> Column:
     """The column, as wide as its widest text, on a terminal of so many columns."""
     most = max(column.least, width // 4) if column.least else column.width
-    return column._replace(width=max(_cells(column.name), min(text, column.width, most)))
+    return column._replace(width=max(cells(column.name), min(text, column.width, most)))
 
 
 def _within(columns: dict[int, Column], last: int, width: int) -> tuple[Sequence[int], Sequence[Column]]:
@@ -83,7 +83,8 @@ def _same(
     ]
 
 
-def _cells(text: str) -> int:
+def cells(text: str) -> int:
+    """How wide a terminal shows it."""
     if text.isascii() and text.isprintable():
         return len(text)
     from rich.cells import cell_len

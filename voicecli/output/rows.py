@@ -79,14 +79,14 @@ def plain_row(row: Row) -> str:
     cells = _shown(row, narrow=False)
     line = "  ".join([text.ljust(column.width) for column, text, _ in cells])
     if not _is_simple(line):
-        line = "  ".join([_padded(printable(text), column.width) for column, text, _ in cells])
+        line = "  ".join([padded(printable(text), column.width) for column, text, _ in cells])
     return line.rstrip()
 
 
 def plain_heading(row: Row) -> str:
     """The names of its columns, in one line."""
     cells = _shown(row, narrow=False)
-    return "  ".join([_padded(printable(column.name), column.width) for column, _, _ in cells]).rstrip()
+    return "  ".join([padded(printable(column.name), column.width) for column, _, _ in cells]).rstrip()
 
 
 def _is_simple(text: str) -> bool:
@@ -95,7 +95,8 @@ def _is_simple(text: str) -> bool:
     return ascii_only.isascii() and ascii_only.isprintable()
 
 
-def _padded(text: str, width: int) -> str:
+def padded(text: str, width: int) -> str:
+    """The text with blanks behind it, so wide as a terminal shows it."""
     if text.isascii():
         return text.ljust(width)
     from rich.cells import cell_len

@@ -5,8 +5,9 @@ from textwrap import wrap
 
 from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.event_rows import outcome_style
+from voicecli.output.fitting import cells
 from voicecli.output.printable import printable
-from voicecli.output.rows import Line
+from voicecli.output.rows import Line, padded
 from voicecli.plurals import counted
 from voicecli.sessions.statistics import Statistics, median
 from voicecli.voice_api import codes
@@ -70,15 +71,24 @@ def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
     most, total = max(counts), sum(counts)
     digits = len(f"{most:,}")
     room_for_label = width - digits - 4 if width < NARROW else width - 35
-    label = min(MAX_LABEL, max(10, room_for_label), max(len(text) for text, _, _ in entries))
+    label = min(MAX_LABEL, max(10, room_for_label), max(cells(text) for text, _, _ in entries))
     room = max(1, min(MAX_BAR, width - label - digits - 16))
     for text, count, style in entries:
-        *above, last = wrap(text, label) or [""]
+        *above, last = _lines(text, label)
         yield from ((f"  {line}", style) for line in above)
-        figures = f"  {last.ljust(label)}  {count:>{digits},}"
+        figures = f"  {padded(last, label)}  {count:>{digits},}"
         if width >= NARROW:
             figures += f"  {_percent(count / total):>7}  {bar(count / most * room)}"
         yield figures.rstrip(), style
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """The text in lines of at most so many columns of a terminal; at least one."""
+    if text.isascii():
+        return wrap(text, width) or [""]
+    from rich.cells import chop_cells
+
+    return chop_cells(text, width) or [""]
 
 
 def _percent(part: float) -> str:

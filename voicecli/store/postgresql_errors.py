@@ -5,7 +5,7 @@ from typing import Final
 
 import psycopg
 
-from voicecli.errors import StoreBusy, StoreFailed, StoreUnreachable
+from voicecli.errors import StoreBusy, StoreFailed, StoreUnreachable, ValueRefused
 
 _BUSY: Final = {
     "55P03",  # lock_not_available
@@ -14,6 +14,8 @@ _BUSY: Final = {
     "57014",  # query_canceled: a statement_timeout of the server's
 }
 # It stops, starts, has too many connections, or has ended ours since it stood still.
+_OF_VALUES: Final = ("22", "23", "54")
+"""Classes of states: a value that does not fit, or that breaks a constraint, or is too large."""
 _AWAY: Final = {"57P01", "57P02", "57P03", "53300", "57P05", "25P03", "25P04"}
 _REFUSED: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 """How a server says that it does not want us: where no connection is made, there is no sqlstate. In another
@@ -51,6 +53,8 @@ def as_store_failed(error: Exception, failure: str, advice: str, secrets: Sequen
     if is_away(error):
         return StoreUnreachable(words, hint=_LOOK_AT_SERVER)
     state = getattr(error, "sqlstate", None)
+    if state is not None and state.startswith(_OF_VALUES):
+        return ValueRefused(words, hint=advice)
     if state in _BUSY:
         return StoreBusy(words, hint="Try again a little later.")
     if state is None and isinstance(error, psycopg.OperationalError):

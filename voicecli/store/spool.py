@@ -8,7 +8,10 @@ from typing import NamedTuple
 from voicecli.store.engine import Store
 from voicecli.store.event_recording import KeptEvent, record_events, record_replies
 from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.sqlite import FILE
+
+LARGEST_BATCH = 16 << 20  # bytes
 
 
 class Note(NamedTuple):
@@ -22,7 +25,7 @@ class Note(NamedTuple):
 
 
 class SpooledEvent(NamedTuple):
-    """``id`` is its number in the spool only."""
+    """``id`` is its number in the spool only; that of one which was set aside is below zero."""
 
     id: int
     event: KeptEvent
@@ -58,18 +61,45 @@ def stamp(place: StorePlace) -> object:
 
 def count_spooled(spool: Store) -> int:
     """How many wait."""
-    return spool.read_number("SELECT count(*) FROM events")
+    return spool.read_number("SELECT count(*) FROM events WHERE id > 0")
+
+
+def count_set_aside(spool: Store) -> int:
+    """How many the shared store has refused."""
+    return spool.read_number("SELECT count(*) FROM events WHERE id < 0")
+
+
+def set_aside(spool: Store, event: SpooledEvent) -> None:
+    """It waits no more, since the shared store refuses it, but is kept here."""
+    spool.execute_many("UPDATE events SET id = -id WHERE id = ?", [(event.id,)])
+
+
+def try_again(place: StorePlace) -> None:
+    """Those that were set aside wait again, if there is a spool in this place."""
+    if is_there(place):
+        with open_store(place, accept_newer=True) as spool:
+            spool.execute_many("UPDATE events SET id = -id WHERE id < ?", [(0,)])
 
 
 def oldest_spooled(spool: Store, limit: int) -> list[SpooledEvent]:
-    """The first of those that wait, in the order in which they came."""
-    query = "SELECT id, received, type, session, key, reply, body, remark FROM events ORDER BY id LIMIT ?"
+    """The first of those that wait, in the order in which they came; fewer where they are large, since
+    PostgreSQL takes no statement of 1 GB."""
+    query = (
+        "SELECT id, received, type, session, key, reply, body, remark FROM events WHERE id > 0"
+        " ORDER BY id LIMIT ?"
+    )
 
     def read(number: int, *columns: object) -> SpooledEvent:
         *event, remark = columns
         return SpooledEvent(number, KeptEvent._make(event), None if remark is None else str(remark))
 
-    return list(spool.read(read, query, (limit,)))
+    found, size = [], 0
+    for one in spool.read(read, query, (limit,)):
+        found.append(one)
+        size += len(one.event.body)
+        if size > LARGEST_BATCH:
+            break
+    return found
 
 
 def copy_spooled(store: Store, events: Sequence[SpooledEvent]) -> None:

@@ -48,7 +48,8 @@ def in_words(problems: Iterable[str]) -> str:
 
 @cache
 def _suspects() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    return re.compile(rf"[&<>\\@*_`~#\]\u20e3{_PICTURE[1:-1]}{_INVISIBLE[1:-1]}]"), re.compile(r"\.[A-Za-z]")
+    marks = rf"[&<>{{\\@*_`~#\]\u20e3{_PICTURE[1:-1]}{_INVISIBLE[1:-1]}]"
+    return re.compile(marks), re.compile(r"\.[A-Za-z]")
 
 
 @cache
@@ -59,7 +60,7 @@ def _kinds() -> re.Pattern[str]:
         rf"|(?:[a-z0-9-]{{2}}\.(?:{_COUNTRIES})\b|\w\.[a-z]{{2,}}/\w)\S*)"
         r"|(?P<html></?[A-Za-z][^<>]*>|<!--|&(?:[A-Za-z]\w+|#\d+|#[xX][0-9A-Fa-f]+);)"
         r"|(?P<markdown>\*\*|__|~~|`|\]\(|(?m:^(?:#{1,6}|\*) )|(?<!\w)(?:\*\w[^*\n]*\*|_\w[^_\n]*_)(?!\w))"
-        r"|(?P<character>[&<>\\])"
+        r"|(?P<character>[&<>{\\])"
         rf"|(?P<picture>[0-9#*]\ufe0f?\u20e3|{_PICTURE}(?:[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]|\u200d{_PICTURE})*)"
         rf"|(?P<invisible>{_INVISIBLE})"
     )

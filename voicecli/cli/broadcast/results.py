@@ -89,7 +89,8 @@ def results(
         found = read(context, store, broadcast, people)
         found = found.only(filters.chosen(found.keys))
         if file is None:
-            context.output.fitted_table(_Rows(found, shown_columns(found, show)), header=header)
+            if not context.output.fitted_table(_Rows(found, shown_columns(found, show)), header=header):
+                context.output.note("There is no such row in this broadcast.")
             return
         rows = 0
 

@@ -179,6 +179,7 @@ def commands(
         yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"
     if counts.refused and not running:
         yield f"{command} resume {of}{again} --retry-refused", f"Send the refused calls again{piped}"
+    yield f"{command} report {of} -o report.html", "Write a report to hand on and to print"
     kind = "xlsx" if (broadcast.file or "").lower().endswith(".xlsx") else "csv"
     yield f"{command} results {of} -o results.{kind}", "Write the results of all rows to a file"
 

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from voicecli import phone
+from voicecli.account import DEFAULT_VOICE
 from voicecli.calling.script import Script, refuse_conflicts, refuse_without
 from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, Context
@@ -16,7 +18,7 @@ from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import given
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quote
 from voicecli.json_values import JsonProblem
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
@@ -113,11 +115,27 @@ def warn_of_speech(context: Context, requests: Sequence[CallRequest]) -> None:
         context.output.warning(f"The text has {speech.in_words(problems)}. {speech.ADVICE}")
 
 
-def warn_of_voices(context: Context, requests: Sequence[CallRequest]) -> None:
-    """Warn of voices that look like none of 8x8's, also in a callflow of the user's own."""
+def warn_of_voices(context: Context, settings: Settings, requests: Sequence[CallRequest]) -> None:
+    """Warn of voices that look like none of 8x8's, or were not among those that it listed last; also in a
+    callflow of the user's own. 8x8 is not asked: that would hold the call up."""
     voices = (voice for request in requests for voice in callflow.voices(request.callflow))
     for voice in dict.fromkeys(voices):
-        wiring.warn_of_voice(context, voice)
+        if voice != DEFAULT_VOICE and not wiring.warn_of_voice(context, voice):
+            _warn_of_unlisted(context, settings, voice)
+
+
+def _warn_of_unlisted(context: Context, settings: Settings, voice: str) -> None:
+    from voicecli.store import voices as kept
+
+    listed: list[str] = []
+    with suppress(OSError, ValueError):
+        listed = kept.seen(wiring.home(settings))
+    if listed and voice.casefold() not in map(str.casefold, listed):
+        from voicecli.spelling import nearest
+
+        near = nearest(voice, listed, 0.5)
+        advice = f"Did you mean {near}?" if near else "voicecli voices lists them."
+        context.output.warning(f"{quote(voice)} is none of the voices that 8x8 listed last. {advice}")
 
 
 def _number(word: str, asked: Arguments) -> phone.PhoneNumber:

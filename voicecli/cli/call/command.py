@@ -83,7 +83,7 @@ def call(
     }
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
-    arguments.warn_of_voices(context, requests)
+    arguments.warn_of_voices(context, settings, requests)
     at_most = wiring.at_most(settings)
     asks = any(map(questions.has_question, requests))
     if outcome.vca_elsewhere and not asks:

@@ -59,10 +59,18 @@ class ResultFilterOptions:
         )
 
 
+def _words(option: str, text: str | None) -> list[str]:
+    """What stands between commas; nothing where it is not given. Raises InvalidInput where nothing does."""
+    words = [word.strip() for word in (text or "").split(",") if word.strip()]
+    if text is not None and not words:
+        raise InvalidInput(f"{option} is empty: it takes one or more words, with commas between them.")
+    return words
+
+
 def _results(text: str | None, keys: "KeyNames | None") -> frozenset[str]:
     """Raises InvalidInput for what is no name of a key."""
     known = {} if keys is None else {name.casefold(): name for name in keys.names.values()}
-    wanted = [word.strip() for word in (text or "").split(",") if word.strip()]
+    wanted = _words("--result", text)
     for word in wanted:
         if word.casefold() not in known:
             raise InvalidInput(
@@ -76,8 +84,7 @@ def _states(text: str | None) -> frozenset[str]:
     """Raises InvalidInput for what is neither a state of a row nor an outcome."""
     from voicecli.store.broadcasts import RowState
 
-    words = [word for word in (text or "").split(",") if word.strip()]
     states = {state.value: state.name for state in RowState}
     names = [*states.values(), *(outcome.value for outcome in codes.Outcome)]
-    chosen = {one_of(word, names, "status or outcome") for word in words}
+    chosen = {one_of(word, names, "status or outcome") for word in _words("--status", text)}
     return frozenset(name.lower() if name in states.values() else name for name in chosen)
