@@ -173,9 +173,7 @@ def wait_until_none(count: Callable[[], int]) -> None:
 
 
 if not soak.FULL:
-    os.environ.setdefault(
-        "CI", "true"
-    )  # so hypothesis takes the same examples each time, and any time for them
+    os.environ.setdefault("CI", "true")  # for hypothesis: the same examples each time, as long as they take
 
 # Rewriting assertions takes longer than all other collection. What one worker has rewritten is kept for the
 # others, so each begins elsewhere.
