@@ -94,16 +94,20 @@ class RunningSandbox:
 
     @contextmanager
     def holding_summaries(self) -> Iterator[threading.Event]:
-        """Inside, how calls ended is reported only when the event is set."""
+        """Inside, how calls ended is reported only when the event is set: to whoever wants it then."""
         may_leave, delivery = threading.Event(), self.sandbox._delivery
-        deliver = delivery.deliver
+        deliver, has = delivery.deliver, delivery.has
 
         async def wait_and_deliver(kind: str, event: dict[str, object], **options: Any) -> bytes | None:
             if kind == "VSS":
                 await asyncio.to_thread(may_leave.wait)
             return await deliver(kind, event, **options)
 
+        def has_or_may_have(kind: str) -> bool:
+            return has(kind) or (kind == "VSS" and not may_leave.is_set())
+
         delivery.deliver = wait_and_deliver  # type: ignore[method-assign]
+        delivery.has = has_or_may_have  # type: ignore[method-assign]
         try:
             yield may_leave
         finally:
