@@ -18,7 +18,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "store"))
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("tests", "tests/store")]
 
 import postgresql_server
 

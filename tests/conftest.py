@@ -39,7 +39,8 @@ from voicecli.store.location import StorePlace
 NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandbox answers it
 FOREIGN = re.compile("EIGHT_X_EIGHT|OUTBOUND|VOICE|WEBHOOK|NGROK|.*proxy", re.IGNORECASE)
 start_writer = recorder.start_writer
-FOLDERS = itertools.count()
+FOLDER = pytest.StashKey[Path]()
+NUMBERS = itertools.count()
 DEADLINE = 60.0  # seconds that any one thing may take before a test gives up
 
 
@@ -211,6 +212,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
     gc.enable()
+    quick_waits.install()
+    recorder.start_writer = writer_thread.start  # unless a test uses ``writer_process``
 
 
 @pytest.hookimpl(trylast=True)
@@ -225,38 +228,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = itertools.chain.from_iterable(parts)
 
 
-@pytest.fixture
-def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """A folder of the test's own: pytest's takes three times as long to make, and all tests have one."""
-    name = re.sub(r"\W", "_", request.node.originalname)[:40]
-    folder = tmp_path_factory.getbasetemp() / f"{name}-{next(FOLDERS)}"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """No setting of the person who runs the tests reaches them, each has its own folder, and only one that is
-    marked can start the program as a process."""
+    marked can start the program as a process. As fixtures these would cost each test another millisecond."""
     for name in [name for name in os.environ if FOREIGN.match(name)]:
         del os.environ[name]
-    own = {"VOICECLI_HOME": f"{tmp_path}/home", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
+    name = re.sub(r"\W", "_", item.originalname)[:40]
+    item.stash[FOLDER] = folder = item.config._tmp_path_factory.getbasetemp() / f"{name}-{next(NUMBERS)}"
+    folder.mkdir()
+    own = {"VOICECLI_HOME": f"{folder}/home", "XDG_CONFIG_HOME": f"{folder}/config"}
     os.environ |= {"COLUMNS": "80", **own}
-    os.chdir(tmp_path)
-    process_guard.is_marked = request.node.get_closest_marker("process") is not None
-    yield
+    os.chdir(folder)
+    process_guard.is_marked = item.get_closest_marker("process") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
     process_guard.is_marked = True
 
 
-@pytest.fixture(scope="session", autouse=True)
-def quick_waits_everywhere() -> None:
-    quick_waits.install()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def writers_in_threads() -> None:
-    """Listeners of this process keep events by a thread, unless a test uses ``writer_process``."""
-    recorder.start_writer = writer_thread.start
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest) -> Path:
+    """The test's own folder, which is the current one."""
+    return request.node.stash[FOLDER]
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
-    from types import TracebackType
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -88,12 +87,7 @@ class received_by:  # noqa: N801 - it reads as contextlib's do
             if (number := take_noted()) is not None:
                 self._receive(number)
 
-    def __exit__(
-        self,
-        kind: "type[BaseException] | None",
-        error: "BaseException | None",
-        trace: "TracebackType | None",
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if _is_main_thread():
             _signals.is_over = self._has_received
             _signals.receiver = None
@@ -126,12 +120,7 @@ class waiting:  # noqa: N801 - it reads as contextlib's do
             if self._noted:
                 check()
 
-    def __exit__(
-        self,
-        kind: "type[BaseException] | None",
-        error: "BaseException | None",
-        trace: "TracebackType | None",
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if _is_main_thread():
             _signals.is_waiting = False
 

@@ -8,7 +8,7 @@ from engine_world import World, number, world_of
 from past import event, keep
 from ready_stores import real_ones
 
-from voicecli.broadcast import report_recording
+from voicecli.broadcast import engine, report_recording
 from voicecli.broadcast.policy import Policy
 from voicecli.sessions import pending
 from voicecli.sessions.counts import Counts
@@ -56,6 +56,26 @@ def test_a_summary_without_an_id_of_ours_settles_its_row(world: World) -> None:
         (1, world.row(1).session),
         (2, world.row(2).session),
     ]
+
+
+def test_an_outcome_is_told_before_others_are_claimed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "LOOK_EVERY", 0.0)
+    world.plan([number(0), number(1)])
+    has_ended, others = False, []
+
+    def on_row(row: BroadcastRow) -> None:
+        nonlocal has_ended
+        if row.line == 1 and row.state is RowState.ACCEPTED and row.outcome is None:
+            told(world, row, "BUSY")
+            has_ended = True
+        elif row.line == 1 and row.outcome is not None:
+            others.append(world.row(2).state)
+
+    def why_wait() -> str:
+        return "" if has_ended or world.row(1).state is RowState.PLANNED else "The first call goes on"
+
+    world.run(Policy(wait=True, timeout=0, concurrency=1), why_wait=why_wait, on_row=on_row)
+    assert others == [RowState.PLANNED]
 
 
 def test_what_was_pressed_may_come_after_the_summary(world: World) -> None:

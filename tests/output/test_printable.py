@@ -29,7 +29,7 @@ def test_letters_of_all_scripts_are_shown_as_they_are() -> None:
 def test_marks_beyond_what_a_letter_can_have_are_escaped() -> None:
     assert printable("e" + ACUTE * 9) == "e" + ACUTE * 5 + "\\u0301" * 4
     assert printable("x\u20e0\u0489" + "\ufe0f" * 6) == "x\u20e0\u0489" + "\ufe0f" * 3 + "\\ufe0f" * 3
-    flood = "a" + ACUTE * 100_000
+    flood = "a" + ACUTE * 10_000
     assert printable(flood).count(ACUTE) == MAX_MARKS
     assert json.loads(printable(json.dumps(flood, ensure_ascii=False))) == flood
 

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pypdf
 import pytest
 from contrast import contrast, luminance
 
 from voicecli.broadcast.report import Bar, Person, Report
 from voicecli.output import report_page
+
+if TYPE_CHECKING:
+    from pypdf import PageObject
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 TEMPLATE = Path(report_page.__file__).with_name("templates") / "report.html"
@@ -129,6 +132,12 @@ def test_it_fits_a_screen_and_nothing_in_it_is_obeyed(tmp_path: Path, width: int
     assert "<title>shown</title>" in shown
 
 
+def pages_of(printed: Path) -> "Sequence[PageObject]":
+    from pypdf import PdfReader
+
+    return PdfReader(printed).pages
+
+
 @pytest.mark.soak
 @pytest.mark.process
 @needs_chromium
@@ -137,7 +146,7 @@ def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path, columns: int)
     (tmp_path / "report.html").write_text(page(columns=columns))
     printed = tmp_path / "report.pdf"
     chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", f"file://{tmp_path}/report.html")
-    pages = pypdf.PdfReader(printed).pages
+    pages = pages_of(printed)
     assert [round(float(side)) for side in (pages[0].mediabox.width, pages[0].mediabox.height)] == [595, 842]
     texts = ["".join(one.extract_text().split()) for one in pages]
     for words in (
@@ -164,7 +173,7 @@ def test_no_title_of_a_table_stands_alone_at_the_end_of_a_page(tmp_path: Path) -
     (tmp_path / "reports.html").write_text(f"{head}{''.join(mains)}</body></html>")
     printed = tmp_path / "reports.pdf"
     chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", f"file://{tmp_path}/reports.html")
-    pages = (" ".join(one.extract_text().split()) for one in pypdf.PdfReader(printed).pages)
+    pages = (" ".join(one.extract_text().split()) for one in pages_of(printed))
     found = [text.partition("in the order of the list.") for text in pages]
     behind = [rest for _, title, rest in found if title]
     assert (len(behind), [rest for rest in behind if "+33199001234" not in rest]) == (len(mains), [])

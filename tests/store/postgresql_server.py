@@ -142,7 +142,7 @@ class Server(_Process):
         """A new one; its name."""
         self._made += 1
         name = name or f"db{self._made}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         return name
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:

@@ -63,7 +63,10 @@ REFUSED_NUMBER = "+33199001014"  # and 422 for this one
 NOBODYS_UUID = "00000000-0000-4000-8000-000000000000"
 HOOK = "http://127.0.0.1:9/hook"  # the discard port: no webhook of these tests is for anybody
 
-pytestmark = pytest.mark.skipif(not FILE.exists(), reason=f"the vendor's OpenAPI file is not at {FILE}")
+pytestmark = [
+    pytest.mark.soak,  # test_wire.py has what the client sends in short
+    pytest.mark.skipif(not FILE.exists(), reason=f"the vendor's OpenAPI file is not at {FILE}"),
+]
 
 Document = dict[str, Any]
 

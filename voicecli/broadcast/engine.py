@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from voicecli.broadcast.answers import Answers
 from voicecli.broadcast.claims import Claims
@@ -137,16 +136,19 @@ class Engine:
         """Be told of new events at once, by a store that can do that."""
         loop = asyncio.get_running_loop()
 
-        def take_soon() -> None:
+        def hear() -> None:  # in a thread, also while a round keeps the loop busy
+            call_on_loop(loop, take_soon, time.monotonic() + NEWS_PAUSE)
+
+        def take_soon(moment: float) -> None:
             if not self._news_came:
                 self._news_came = True
-                loop.call_later(NEWS_PAUSE, take_now)
+                loop.call_later(moment - time.monotonic(), take_now)
 
         def take_now() -> None:
             self._news_came, self._reports_are_due = False, True
             self._wake_up.set()
 
-        return self._journal.store.notifications(partial(call_on_loop, loop, take_soon))
+        return self._journal.store.notifications(hear)
 
     async def _reconnect(self) -> None:
         """Wait until the database can be reached. Meanwhile no request leaves, and answers are kept in mind.
@@ -276,6 +278,7 @@ class Engine:
         self._reports_are_due = False
         if self._reports.take_new():
             self._eligibility.is_outdated = True
+            self._report_rows()  # not only once others are claimed, which takes longer
 
     # -- what is answered ----------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ TAKE_OVER = 10.0  # seconds for this process to become the listener, where the o
 TAKEN_IF_UNSET = ("VCS", VCA)
 """Types of events that are taken where nobody has them: when a call was connected, by which it is known what
 a VCA without digits is about; and digits that another process may wait for."""
+LISTENER_ENDED = no_receiver(VCA, "The voicecli listen that received what people press has ended.")
 
 
 class Gap(NamedTuple):
@@ -94,7 +95,7 @@ class SharedListener:
     def receiver(self) -> EventReceiver:
         """Who gets VCAs now. What others get was looked up at the beginning, or as this process took over."""
         if self._tenant is not None and not self._tenant.is_there() and self._receiver.is_here:
-            return no_receiver(VCA, "The voicecli listen that received what people press has ended.")
+            return LISTENER_ENDED
         if self._service is not None and self._receiver.is_here:
             if not self._registration.leads_here(VCA):
                 return no_receiver(VCA, "Somebody else has set the VCA webhook.")
@@ -250,9 +251,7 @@ class SharedListener:
                 continue
             self._tenant.close()
             self._tenant, self._without_listener_since = None, seen
-            self._receiver = no_receiver(
-                VCA, "The voicecli listen that received what people press has ended."
-            )
+            self._receiver = LISTENER_ENDED
             self._notify("The voicecli listen that received what 8x8 reports has ended.")
             told = ""
             while self._tenant is None and self._service is None:
