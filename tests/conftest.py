@@ -94,16 +94,20 @@ class RunningSandbox:
 
     @contextmanager
     def holding_summaries(self) -> Iterator[threading.Event]:
-        """Inside, how calls ended is reported only when the event is set."""
+        """Inside, how calls ended is reported only when the event is set: to whoever wants it then."""
         may_leave, delivery = threading.Event(), self.sandbox._delivery
-        deliver = delivery.deliver
+        deliver, has = delivery.deliver, delivery.has
 
         async def wait_and_deliver(kind: str, event: dict[str, object], **options: Any) -> bytes | None:
             if kind == "VSS":
                 await asyncio.to_thread(may_leave.wait)
             return await deliver(kind, event, **options)
 
+        def has_or_may_have(kind: str) -> bool:
+            return has(kind) or (kind == "VSS" and not may_leave.is_set())
+
         delivery.deliver = wait_and_deliver  # type: ignore[method-assign]
+        delivery.has = has_or_may_have  # type: ignore[method-assign]
         try:
             yield may_leave
         finally:
@@ -173,9 +177,7 @@ def wait_until_none(count: Callable[[], int]) -> None:
 
 
 if not soak.FULL:
-    os.environ.setdefault(
-        "CI", "true"
-    )  # so hypothesis takes the same examples each time, and any time for them
+    os.environ.setdefault("CI", "true")  # for hypothesis: the same examples each time, as long as they take
 
 # Rewriting assertions takes longer than all other collection. What one worker has rewritten is kept for the
 # others, so each begins elsewhere.
@@ -216,10 +218,15 @@ def pytest_collection_finish() -> None:
     recorder.start_writer = writer_thread.start  # unless a test uses ``writer_process``
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """All workers must have the same order, and each begins with an equal part of it. What takes long stands
     first in each part: if it came last, the other workers would have nothing to do meanwhile."""
+    providers: Any = sys.modules.get("hypothesis.internal.conjecture.providers")
+    if providers is not None and not soak.FULL:
+        # It would read all of voicecli for constants to try: 0.3 s of each worker, 1.5 s the first time.
+        providers._get_local_constants = lambda: providers._local_constants
+    yield
     items.sort(key=lambda item: item.path)
     long = [item for item in items if item.get_closest_marker("long")]
     short = [item for item in items if not item.get_closest_marker("long")]

@@ -32,7 +32,7 @@ class Run:
         """Send the list, or resume; the end of it, None where it was killed."""
         (self.machine.home / "pace").unlink(missing_ok=True)  # what a 429 has taught makes it slow
         known = self.machine.broadcasts()
-        arguments = ("resume", *known) if known else self.machine.sending("--request-timeout", "5")
+        arguments = ("resume", *known) if known else self.machine.sending("--request-timeout", "15")
         with self.machine.started(*arguments) as process:
             before = self.machine.arrivals
             if killed:

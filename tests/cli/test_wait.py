@@ -477,7 +477,7 @@ def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> No
         running = [caller.under_way(number, "Hello", "--wait", killed=True) for number in numbers]
         processes = [one.__enter__() for one in running]
         try:
-            wait_until(lambda: caller.placed() == len(numbers))
+            wait_until(lambda: caller.placed() == len(numbers) or any(one.poll() for one in processes))
             summaries.set()
             done = [process.communicate(timeout=DEADLINE) for process in processes]
         finally:

@@ -468,7 +468,7 @@ MESSAGES: dict[str, partial[Operation[Any]]] = {
     "callflow: fast message": message(speed=2),
     "callflow: spelled message": message(spell_digits=True),
     "callflow: message in a voice": message(voice_profile="en-GB-Emma"),
-    "callflow: message with an id": message(message_id="order-1234", valid_for=timedelta(minutes=5)),
+    "callflow: message with an id": message(message_id="order-1234", valid_for=timedelta(hours=12)),
     "callflow: longest message": partial(send_callflow, voice_message(NUMBER, "a" * 3000, source=SOURCE)),
     "callflow: message in Chinese": partial(send_callflow, voice_message(NUMBER, "你好 🎉", source=SOURCE)),
     **{
