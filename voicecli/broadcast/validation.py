@@ -143,10 +143,10 @@ def validate(
     found = ValidatedList()
     seen: set[int] = set()
 
-    def refuse(record: Record, problem: str) -> None:
+    def refuse(record: Record, problem: str, destination: str = "") -> None:
         found.refuse(Problem(record.line, problem), most=most)
         if skip_invalid and record.line % parts == part - 1:
-            found.skip(record.line, "", f"invalid: {problem}")
+            found.skip(record.line, destination, f"invalid: {problem}")
 
     for record in plan.recipients:
         interrupts.check()
@@ -164,7 +164,7 @@ def validate(
         if number in seen:
             before = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
             where = f", in {plan.recipients.unit} {before}" if before else ""
-            refuse(record, f"{destination} is on the list before{where}.")
+            refuse(record, f"{destination} is on the list before{where}.", destination)
             continue
         seen.add(number)
         zones = eligibility.hours.zones(destination)
