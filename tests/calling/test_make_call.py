@@ -82,6 +82,7 @@ async def test_codes_are_spelled_out_where_it_is_asked_for(sandbox: RunningSandb
         ({"customerPhone": NUMBER, "message": "hi", "keys": "1"}, 422, "keys with names"),
         ({"customerPhone": NUMBER, "message": "hi", "keys": "1=yes", "accept": "no"}, 422, "names of --keys"),
         ({"customerPhone": NUMBER, "message": "hi", "accept": "yes"}, 422, "no effect without keys"),
+        ({"customerPhone": NUMBER, "message": "hi", "keys": "9=opt-out"}, 422, "is named stop"),
         (
             {"customerPhone": NUMBER, "message": "hi", "keys": "1=yes"},
             503,

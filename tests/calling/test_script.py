@@ -69,6 +69,7 @@ def test_a_number_that_was_checked_is_not_checked_again() -> None:
         (replace(PLAYS, confirm="1"), "--confirm can't be given"),
         (replace(PLAYS, play="ftp://example.com/a.mp3"), "must be an http or https URL"),
         (replace(SAYS, confirm="1", digits="4"), "--digits can't be given together with --confirm"),
+        (replace(SAYS, keys="9=unsubscribe"), "is named stop, not 'unsubscribe'"),
         (replace(SAYS, confirm="1", hash_ends=True), "--hash can't be given together with --confirm"),
         (replace(SAYS, hash_ends=True), "--hash has no effect"),
         (replace(SAYS, thanks="Thank you"), "--thanks has no effect"),

@@ -50,6 +50,9 @@ def test_all_names_but_stop_are_accepted_unless_some_are_named(
         (KEYS, "confirmed,STOP", "can't take stop", ""),
         ("1=yes;2=no", None, "not '1=yes;2=no'", "Commas part them: 1=yes,2=no."),
         ("1=yes 9=stop", None, "not '1=yes 9=stop'", "Commas part them: 1=yes,9=stop."),
+        ("9=stop calls", None, "not '9=stop calls'", "A name is one word: 9=stop."),
+        ("9=opt out", None, "not '9=opt out'", "A name is one word: 9=stop."),
+        ("9=stop-calls", None, "is named stop, not 'stop-calls'", "9=stop"),
         ("9=Stopp", None, "is named stop, not 'Stopp'", "9=stop"),
         ("1=yes,9=unsubscribe", None, "is named stop, not 'unsubscribe'", "9=stop"),
     ],
@@ -58,7 +61,7 @@ def test_what_is_wrong_is_told_with_what_may_be_meant(
     text: str, accept: str | None, words: str, hint: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        KeyNames.parse(text, accept)
+        KeyNames.parse(text, accept).check()
     assert words in caught.value.message
     assert hint in caught.value.hint
 

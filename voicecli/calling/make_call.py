@@ -100,7 +100,11 @@ def _keys(body: Mapping[str, object]) -> KeyNames | None:
         raise InvalidInput("keys and accept must be texts, such as 1=yes,9=stop and yes.")
     if keys is None and accept is not None:
         raise InvalidInput("accept has no effect without keys.")
-    return None if keys is None else KeyNames.parse(keys, accept)
+    if keys is None:
+        return None
+    names = KeyNames.parse(keys, accept)
+    names.check()
+    return names
 
 
 def _at_most(body: Mapping[str, object], usual: AtMost | None) -> AtMost | None:

@@ -85,6 +85,8 @@ class Script:
         if self.question != "--digits" and (question := self.question) is not None:
             others = {name: value for name, value in self.questions().items() if name != question}
             refuse_conflicts(question, {**others, "--hash": self.hash_ends or None})
+        if (names := self.key_names()) is not None:
+            names.check()
         if self.thanks is not None and not self.captures:
             refuse_without("--confirm, --keys or --digits", ["--thanks"])
         if self.hash_ends and self.digits is None:

@@ -15,7 +15,7 @@ STOP = "stop"
 NO_KEY = "-"
 """In place of the accepted keys where there are none; nobody can press it."""
 MAX_NAME = 30  # characters
-_LIKE_STOP = ("stopp", "unsubscribe", "unsubscribed", "optout", "opt-out")
+_LIKE_STOP = re.compile("stopp|stop[-_]?(all|call(s|ing)?)|unsubscribed?|opt[-_]?out", re.IGNORECASE)
 _KEY = "[0-9*#]"
 _NAME = re.compile(r"[^\W\d_][\w-]*")
 
@@ -45,13 +45,17 @@ class KeyNames:
                     f"--keys names the key {key} twice: {names[key]} and {name}.",
                     hint="Several keys may have one name: 1=yes,2=yes.",
                 )
-            if name.casefold() in _LIKE_STOP:
+            names[key] = spellings.setdefault(name.casefold(), name)
+        return cls(names, _accepted(names, accept))
+
+    def check(self) -> None:
+        """Raises InvalidInput for a name that was meant as stop: who presses it would be called again."""
+        for key, name in self.names.items():
+            if _LIKE_STOP.fullmatch(name):
                 raise InvalidInput(
                     f"A key by which people want no more calls is named stop, not {quote(name)}.",
                     hint=f"Who presses a key of another name is called again: {key}=stop.",
                 )
-            names[key] = spellings.setdefault(name.casefold(), name)
-        return cls(names, _accepted(names, accept))
 
     @classmethod
     def of_confirm(cls, keys: Collection[str]) -> Self:
@@ -177,6 +181,7 @@ def _hint(text: str, key: str, name: str) -> str:
         return f"Commas part them: {','.join(map('='.join, pairs))}."
     if found := re.fullmatch(rf"({_KEY}) *[:=-]+>? *(\w.*)", key if not name else f"{key}={name}"):
         word = re.sub(r"[\W_]+", "-", found[2]).strip("-")[:MAX_NAME]
+        word = STOP if _LIKE_STOP.fullmatch(word) else word
         if _is_name(word):
             return f"A name is one word: {found[1]}={word}."
     return "A key is 0 to 9, * or #; its name is one word, such as confirmed."

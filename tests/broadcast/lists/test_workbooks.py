@@ -452,6 +452,7 @@ def test_a_workbook_that_unpacks_to_a_gigabyte_is_refused_before_it_is_unpacked(
         read(bytes(content))
 
 
+@pytest.mark.soak
 def test_formats_that_are_much_more_than_any_list_has_are_refused() -> None:
     """Their XML takes 25 times its size in memory."""
     more = b" " * (1 << 25)
@@ -460,6 +461,7 @@ def test_formats_that_are_much_more_than_any_list_has_are_refused() -> None:
         read(bomb)
 
 
+@pytest.mark.soak
 def test_a_row_of_more_cells_than_any_list_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With ten millions of empty ones, a file of 40 kB would take gigabytes."""
     rows = workbook(("phone", "x"), *[(ANN, place) for place in range(1_000)])
