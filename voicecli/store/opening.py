@@ -66,11 +66,11 @@ def open_interruptible(place: StorePlace) -> Iterator[Store]:
 
 @contextmanager
 def before_first_call() -> Iterator[None]:
-    """Inside, nobody is called yet: a store that fails is as one that can't be opened. Raises
+    """Inside, nobody is called yet: a database that goes away is as one that can't be opened. Raises
     ConfigurationError."""
     try:
         yield
-    except StoreFailed as error:
+    except StoreUnreachable as error:
         raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
 
