@@ -17,7 +17,7 @@ from unittest.mock import patch
 from voicecli.cli import app
 from voicecli.cli.context import Context
 
-OURS = ("EIGHT_X_EIGHT_", "OUTBOUND_", "VOICE", "WEBHOOK_", "PORT")
+OURS = ("EIGHT_X_EIGHT_", "OUTBOUND_", "VOICE", "WEBHOOK_", "PORT", "PYTEST_")
 
 
 def run(

@@ -171,6 +171,7 @@ async def test_keys_do_not_arrive_where_the_webhook_has_no_token(tmp_path: Path)
         assert receiver.advice.endswith(f"voicecli webhooks set vca {webhook_url(world.receiver, 'VCA')}")
 
 
+@pytest.mark.soak
 async def test_a_tunnel_that_is_down_is_told(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
         world.service.reachability.public_url = f"http://127.0.0.1:{free_port()}"
@@ -261,6 +262,7 @@ async def test_refused_requests_are_warned_of_until_an_event_comes(tmp_path: Pat
         assert (state.refused, state.last_event is not None) == (0, True)
 
 
+@pytest.mark.soak
 async def test_who_waits_is_warned_once_of_what_is_lost_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +340,7 @@ async def test_for_how_long_nobody_received_reports_is_known_and_told(tmp_path: 
         world.client.close()
 
 
+@pytest.mark.soak
 async def test_those_that_have_been_stopped_are_asked_at_once_and_hide_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,6 +407,7 @@ async def test_nobody_is_kept_from_listening_while_another_looks_for_a_listener(
 
 
 @pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.soak
 async def test_who_looks_for_a_listener_that_just_starts_or_ends_waits_for_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
 ) -> None:

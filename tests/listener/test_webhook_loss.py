@@ -167,6 +167,7 @@ async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
     ("has_tunnel", "is_probed"),
     [(False, True), (True, False), pytest.param(True, True, marks=pytest.mark.soak)],
 )
+@pytest.mark.soak
 async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tunnel: bool, is_probed: bool
 ) -> None:
@@ -253,6 +254,7 @@ async def test_a_token_that_was_changed_is_known_by_the_events_that_are_refused(
         world.client.close()
 
 
+@pytest.mark.soak
 async def test_a_listing_that_fails_is_told_once_when_it_lasts_and_never_for_a_loss(tmp_path: Path) -> None:
     with RunningSandbox(CountingSandbox, time_scale=1000) as running:
         world = World(running, tmp_path / "home", every=0.01)

@@ -70,6 +70,7 @@ async def test_the_first_attempt_to_reconnect_comes_after_a_second(subject: Subj
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.soak
 async def test_an_agent_that_gives_its_reason_is_quoted(subject: Subjects, folder: Path) -> None:
     one = subject()
     await one.ngrok.start()
@@ -195,6 +196,7 @@ async def test_stop_ends_the_wait_for_the_next_attempt(subject: Subjects, folder
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.soak
 async def test_stop_ends_an_attempt_to_reconnect(subject: Subjects, folder: Path) -> None:
     one = subject()
     await one.ngrok.start()

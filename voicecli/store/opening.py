@@ -42,7 +42,7 @@ def open_guarded(place: StorePlace) -> Iterator[Store]:
             return
         from voicecli.store.hang_guard import HangGuard
 
-        with HangGuard(cast("PostgresqlStore", store)):
+        with HangGuard(cast("PostgresqlStore", store).connection):
             yield store
 
 
@@ -57,7 +57,7 @@ def open_interruptible(place: StorePlace) -> Iterator[Store]:
                 return
             from voicecli.store.hang_guard import HangGuard
 
-            with HangGuard(cast("PostgresqlStore", store), at_signals=True, is_patient=True):
+            with HangGuard(cast("PostgresqlStore", store).connection, at_signals=True, is_patient=True):
                 yield store
     except (StoreUnreachable, ConfigurationError):
         interrupts.check()

@@ -5,8 +5,6 @@ once more, and nothing that writes. All of it works through PgBouncer in transac
 nothing prepared, no setting and no lock that outlives a transaction.
 """
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -16,19 +14,16 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
+from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
 from voicecli.store import postgresql_schema
 from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Store, Transaction
 from voicecli.store.hang_guard import HangGuard
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
-from voicecli.store.postgresql_connection import Target
+from voicecli.store.postgresql_connection import ServerConnection, Target
 from voicecli.store.postgresql_errors import (
-    as_store_failed,
     is_away,
-    no_answer,
     reason,
-    without_secrets,
 )
 from voicecli.store.postgresql_events import EventInsertion, channel
 from voicecli.store.postgresql_leases import Lease
@@ -57,16 +52,13 @@ class PostgresqlStore(Store):
         self._schema = self._target.quoted_schema
         self.name = f"the {self._target.name}"
         self._lock_number = _lock_number(self._target.schema)
-        self._db: Connection | None = None
+        self.connection = ServerConnection(self._target)
         self._clock = ServerClock()
         self._patience = LOCK_PATIENCE
         self._is_writing = False
-        self.uses = 0
-        """How many statements and transactions were begun."""
-        self._is_given_up = False
         try:
             # A connection through a pooler says nothing of the server.
-            with HangGuard(self, at_signals=True):
+            with HangGuard(self.connection, at_signals=True):
                 self.team = self._check_schema(accept_newer=accept_newer).team
         except BaseException:
             self.close()
@@ -103,58 +95,25 @@ class PostgresqlStore(Store):
 
     # -- the connection ------------------------------------------------------------------------------
 
-    def _connection(self) -> Connection:
-        self.uses += 1
-        if self._db is None or self._db.closed:
-            self._db, self._is_given_up = self._target.connect(), False
-            # Through PgBouncer, what others listen for gets here, too, and psycopg would keep it for ever.
-            self._db.add_notify_handler(lambda _: None)
-        return self._db
-
     def close(self) -> None:
-        if self._db is not None:
-            with suppress(psycopg.Error):
-                self._db.close()
+        self.connection.close()
 
     def reconnect(self) -> None:
         """In place of a connection that may be broken, a new one. Raises StoreFailed."""
         self.close()
         with self._raising_its_own(f"{self._sentence} can't be reached"):
-            self._connection()
+            self.connection.get()
 
     def another(self) -> "PostgresqlStore":
         """One more connection to the same, for another thread. Raises ConfigurationError."""
         return PostgresqlStore(self._place, accept_newer=True)
 
-    @property
-    def is_active(self) -> bool:
-        """Whether a statement is under way, for another thread."""
-        db = self._db
-        return db is not None and db.pgconn.transaction_status == TransactionStatus.ACTIVE
-
     def cut(self) -> None:
-        """Break the connection, from another thread: a statement that hangs in it raises StoreUnreachable at
-        once."""
-        if self._db is None:
-            return
-        self._is_given_up = True
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._db.fileno())) as ours:
-            ours.shutdown(socket.SHUT_RDWR)
+        self.connection.cut()
 
-    @contextmanager
-    def _raising_its_own(self, failure: str, advice: str = "") -> Iterator[None]:
+    def _raising_its_own(self, failure: str, advice: str = "") -> AbstractContextManager[None]:
         """StoreFailed in place of what psycopg raises inside."""
-        try:
-            yield
-        except VoicecliError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it is raised
-            ours = as_store_failed(error, failure, advice, self._target.secrets)
-            if self._db is not None and is_away(error):
-                self.close()
-                if self._is_given_up:  # libpq's words are of a connection that broke
-                    ours = no_answer(failure)
-            raise ours from without_secrets(error, self._target.secrets)
+        return self.connection.raising_store_failed(failure, advice)
 
     @property
     def _sentence(self) -> str:
@@ -176,15 +135,15 @@ class PostgresqlStore(Store):
     def _select(
         self, query: str, parameters: Sequence[object]
     ) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
-        may_retry = self._db is not None and not self._is_writing
+        may_retry = self.connection.was_made and not self._is_writing
         query = translate(query, self._schema)
         try:
-            cursor = self._connection().execute(query, parameters, binary=True)
+            cursor = self.connection.get().execute(query, parameters, binary=True)
         except psycopg.Error as error:
             if not (may_retry and is_away(error)):
                 raise
             self.close()
-            cursor = self._connection().execute(query, parameters, binary=True)
+            cursor = self.connection.get().execute(query, parameters, binary=True)
         return [column.name for column in cursor.description or ()], cursor.fetchall()
 
     def _reading(self) -> AbstractContextManager[None]:
@@ -218,7 +177,7 @@ class PostgresqlStore(Store):
         if self._is_writing:
             raise RuntimeError("a transaction inside of another")
         with writing():
-            db = self._connection()
+            db = self.connection.get()
         self._is_writing = True
         try:
             with writing():
@@ -264,7 +223,7 @@ class PostgresqlStore(Store):
         there together and take one round trip. PostgreSQL's own statements may be among them. Where a
         connection breaks, all of it may still be on its way, before any lock was taken."""
         with self._raising_its_own(failure or f"{self._sentence} can't be written", advice):
-            db = self._connection()
+            db = self.connection.get()
             try:
                 # One transaction, since nothing inside is a BEGIN and the server is told to end at the end.
                 with db.pipeline():
@@ -279,7 +238,7 @@ class PostgresqlStore(Store):
         """One statement that waits for nobody who holds the store and keeps nobody out: it is right beside
         whatever others do."""
         with self._raising_its_own(f"{self._sentence} can't be written"):
-            return _result(self._connection().execute(translate(statement, self._schema), parameters))
+            return _result(self.connection.get().execute(translate(statement, self._schema), parameters))
 
     @property
     def shared_lock(self) -> str:

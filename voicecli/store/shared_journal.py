@@ -215,7 +215,7 @@ class SharedJournal(Journal):
         )
 
     def guarded(self) -> HangGuard:
-        return HangGuard(self._db)
+        return HangGuard(self._db.connection)
 
     def reconnect(self) -> None:
         """Connect anew. When this returns, every write of the old connection has taken place or never will.

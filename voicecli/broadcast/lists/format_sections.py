@@ -11,6 +11,7 @@ _TOKEN = re.compile(
     "(?P<quoted>[^"]*)" | \\(?P<escaped>.) | (?P<blank>_.) | (?P<fill>\*.)
     | \[\$(?P<currency>[^\]-]*)(?:-(?P<locale>[^\]]*))?\]
     | (?P<colour>\[(?:black|blue|cyan|green|magenta|red|white|yellow|color\ ?\d+)\])
+    | \[(?P<condition>(?:<=|>=|<>|<|>|=)-?\d+(?:\.\d+)?)\]
     | \[(?P<elapsed>h+|m+|s+)\] | (?P<half>AM/PM) | (?P<general>General)
     | (?P<date>y+|m+|d+|h+|s+) | (?P<exponent>E[+-]?0+) | (?P<digit>[0\#?]) | (?P<mark>[.,]) | (?P<text>@)
     | (?P<next>;) | (?P<slash>/) | (?P<literal>[ $\-+():!^&'~{}<>=%]|[^\x00-\x7f])
@@ -34,8 +35,8 @@ class Token(NamedTuple):
 
 
 def read_sections(code: str) -> list[list[Token]] | None:
-    """Those for positive numbers, negative ones, and zero, as far as there are several; None for what can't
-    be read."""
+    """Those for positive numbers, negative ones, and zero, as far as there are several, or for those of their
+    conditions; None for what can't be read."""
     sections: list[list[Token]] = [[]]
     end = 0
     for found in _TOKEN.finditer(code):

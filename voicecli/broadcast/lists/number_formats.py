@@ -1,8 +1,9 @@
 """A number of a spreadsheet as the text that Excel shows, for the formats that offices use (ECMA-376, part 1,
 18.8.31). What another format makes of it is not guessed. Dates: ``date_formats``."""
 
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -37,13 +38,20 @@ def show(value: int | float, code: str | None, epoch: datetime) -> Shown:
 
 @lru_cache(1_000)
 def _formats(code: str | None) -> Sequence[_Format]:
-    """For positive numbers, negative ones, and zero, as far as there are several."""
+    """For positive numbers, negative ones, and zero, as far as there are several; or one for all."""
     sections = None if code is None else read_sections(code)
     if code is None or sections is None:
         return (_Unknown(code or "unknown"),)
     if code in (BUILTIN_FORMATS[14], BUILTIN_FORMATS[22]):
         return (DateOfRegion(),)
-    return [_format(section, code) for section in sections]
+    formats = [_format(section, code) for section in sections]
+    conditions = [next((text for kind, text in section if kind == "condition"), "") for section in sections]
+    if not any(conditions):
+        return formats
+    if not all(conditions[:-1]):  # the others then have conditions of their own
+        return (_Unknown(code),)
+    rest = _Unknown(code) if conditions[-1] else formats[-1]
+    return (_Conditional(tuple(zip(filter(None, conditions), formats, strict=False)), rest),)
 
 
 def _format(section: Sequence[Token], code: str) -> _Format:
@@ -51,7 +59,7 @@ def _format(section: Sequence[Token], code: str) -> _Format:
     locale = next((token.text for token in section if token.kind == "locale" and token.text), "")
     if "date" in kinds or "elapsed" in kinds:
         return date_format(section, locale, code) or _Unknown(code)
-    visible = [token for token in section if token.kind != "locale"]
+    visible = [token for token in section if token.kind not in ("locale", "condition")]
     if "general" in kinds or "text" in kinds:
         place = next(i for i, token in enumerate(visible) if token.kind in ("general", "text"))
         texts = [token.text for token in visible]
@@ -59,6 +67,31 @@ def _format(section: Sequence[Token], code: str) -> _Format:
     if "exponent" in kinds:
         return _Scientific(kinds.count("digit"))
     return _number_format(visible, code)
+
+
+_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<>": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "=": operator.eq,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Conditional:
+    """By the first condition that holds (``<=9999999``: American phone numbers), else by the ``rest``."""
+
+    choices: Sequence[tuple[str, _Format]]
+    rest: _Format
+
+    def show(self, value: int | float, epoch: datetime) -> Shown:
+        for condition, chosen in self.choices:
+            sign = condition.rstrip("-.0123456789")
+            if _OPERATORS[sign](value, float(condition[len(sign) :])):
+                return chosen.show(value, epoch)
+        return self.rest.show(value, epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +143,13 @@ def _number_format(section: Sequence[Token], code: str) -> _Format:
     commas = [index for index, token in enumerate(section) if token == ("mark", ",")]
     before = [section[index].text for index in places if index < point]
     behind = [section[index].text for index in places if index > point]
-    inside = "".join(token.text for token in section[places[0] : places[-1]] if token.kind in _TEXT)
+    among = section[places[0] : places[-1]]
+    inside = "".join(token.text for token in among if token.kind in _TEXT)
+    is_fraction = any(token.kind == "slash" for token in among)
     scales = any(index > point or index > places[-1] for index in commas)
     is_bare = point < len(section) and not behind  # "0.--", of which each program makes something else
     points = section.count(Token("mark", "."))
-    if scales or is_bare or points > 1 or "/" in inside or (commas and inside.strip()):
+    if scales or is_bare or points > 1 or is_fraction or (commas and inside.strip()):
         return _Unknown(code)
     return _Number(
         tuple(token for token in section if token != ("mark", ",")),
