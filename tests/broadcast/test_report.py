@@ -190,6 +190,7 @@ def test_a_failed_call_says_what_the_telephone_network_said(broadcast: Broadcast
     keep(home, event("VCS", "CALL_DISCONNECTED", session, sipCode=404))
     keep(home, event("VSS", "FAILED", session, clientRequestId=f"{of}-2-1"))
     assert "number not found" in report(broadcast, of).text.split("Still to be reached")[1]
+    assert broadcast("results", of, "--json").json["reason"] == "number not found"
 
 
 def test_of_many_people_all_are_in_a_file_beside_the_page(

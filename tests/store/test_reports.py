@@ -30,14 +30,14 @@ def test_the_time_line_has_every_call_once_in_few_steps_of_one_length(tmp_path: 
         journal.plan([BroadcastRow(1, "+33199001234", RowState.PLANNED)], again=False)
         journal.close()
         broadcast = journal.broadcast
-        empty, _ = read_report(Results(store, broadcast))
+        empty = read_report(Results(store, broadcast))
         with store.transaction() as transaction:
             for place in range(CALLS):
                 moment = broadcast.created + round(place * apart * SECOND)
                 transaction(PLACE, (moment, broadcast.number))
             transaction(PLACE, (broadcast.created + SECOND, broadcast.number + 1))
-        report, errors = read_report(Results(store, broadcast))
-    assert (empty.last_call, empty.timeline, errors) == (None, (), {})
+        report = read_report(Results(store, broadcast))
+    assert (empty.last_call, empty.timeline, report.errors) == (None, (), [])
     assert report.last_call is not None
     span = report.last_call - report.begun
     assert round(span.total_seconds(), 1) == round((CALLS - 1) * apart, 1)

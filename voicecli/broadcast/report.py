@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -207,12 +207,11 @@ def people(
     results: Iterable[Result],
     keys: KeyNames | None,
     columns: Sequence[str],
-    errors: Mapping[int, str],
     unsubscribed: Collection[str],
     mask: Callable[[str], str] = str,
 ) -> Iterator[Person]:
-    """The people of these results, with these columns of their list. ``errors`` has what went wrong, by line,
-    ``unsubscribed`` who has unsubscribed (E.164); ``mask`` hides numbers."""
+    """The people of these results, with these columns of their list. ``unsubscribed`` says who has
+    unsubscribed (E.164); ``mask`` hides numbers."""
     for row, values in results:
         words, kind = describe_standing(row)
         has_unsubscribed = row.destination in unsubscribed
@@ -222,7 +221,7 @@ def people(
             mask(row.destination),
             words,
             kind,
-            mask(row.reason or errors.get(row.line, "") or refuses),
+            mask(row.reason or refuses),
             result_of(keys, row.digits) or answers_text(answers_of(keys, row.digits)),
             placed_calls(row),
             is_reached(row),

@@ -1,6 +1,6 @@
 """The report on a broadcast as files: a page, and its people as CSV where they are too many for a page."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,12 +15,11 @@ from voicecli.voice_api import codes
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """What is written of one report. ``columns`` are those of the list that are shown, ``errors`` says what
-    went wrong, by line, ``unsubscribed`` who has unsubscribed (E.164), and ``mask`` hides numbers."""
+    """What is written of one report. ``columns`` are those of the list that are shown,
+    ``unsubscribed`` says who has unsubscribed (E.164), and ``mask`` hides numbers."""
 
     report: Report
     results: Results
-    errors: Mapping[int, str]
     unsubscribed: Collection[str]
     columns: Sequence[str]
     mask: Callable[[str], str]
@@ -30,8 +29,8 @@ class ReportFiles:
         cls, results: Results, columns: Sequence[str], *, text: str | None, mask: Callable[[str], str]
     ) -> "ReportFiles":
         """Raises StoreFailed."""
-        report, errors = read_report(results, text=text)
-        return cls(report, results, errors, unsubscribed.numbers(results.store), columns, mask)
+        report = read_report(results, text=text)
+        return cls(report, results, unsubscribed.numbers(results.store), columns, mask)
 
     @property
     def needs_people_file(self) -> bool:
@@ -58,7 +57,7 @@ class ReportFiles:
 
     def _people(self) -> Iterator[Person]:
         keys = self.results.keys
-        return people(self.results, keys, self.columns, self.errors, self.unsubscribed, self.mask)
+        return people(self.results, keys, self.columns, self.unsubscribed, self.mask)
 
     def _table(self) -> Iterator[Sequence[Value]]:
         yield (*self.columns, "number", "outcome", "why", "answer", "calls", "reached", "still to be reached")

@@ -1,43 +1,39 @@
 """Reads what a report says from the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
 from voicecli.broadcast import status
+from voicecli.broadcast.call_errors import FAILURES, call_errors
 from voicecli.broadcast.options import BroadcastOptions
-from voicecli.broadcast.outcomes import AT_ONCE
 from voicecli.broadcast.report import Bar, Figures, Report
 from voicecli.broadcast.results import Results
 from voicecli.clock import to_local
-from voicecli.sessions.session import Session
 from voicecli.store import unsubscribed
 from voicecli.store.broadcast_rows import calls_by_time, group_rows, rows_with_outcome, time_of_calls
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.engine import Store
-from voicecli.store.event_queries import events_of_each
-from voicecli.voice_api.codes import Outcome
 
 MAX_ERRORS = 1_000  # calls whose errors are looked up
 MAX_SLOTS = 24  # of the time line
 _SLOTS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800)  # seconds
 
 
-def read_report(results: Results, *, text: str | None = None) -> tuple[Report, Mapping[int, str]]:
-    """The report on a broadcast, and what went wrong with its calls, by line, as far as it is known. ``text``
-    is what people were told. Raises StoreFailed."""
+def read_report(results: Results, *, text: str | None = None) -> Report:
+    """The report on a broadcast; ``text`` is what people were told. Raises StoreFailed."""
     store, broadcast = results.store, results.broadcast
-    errors = _errors(store, broadcast)
+    failed = islice(rows_with_outcome(store, broadcast, *FAILURES), MAX_ERRORS)
     figures = Figures(results.keys)
     unsubscribed.update(store)
     for row, rows, has_unsubscribed in group_rows(store, broadcast):
         figures.add(row, rows, has_unsubscribed=has_unsubscribed)
-    figures.add_errors(errors.values())
+    figures.add_errors(call_errors(store, failed).values())
     first, last = time_of_calls(store, broadcast)
     accepts = results.keys is not None and results.keys.accepted
     shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
-    report = Report(
+    return Report(
         broadcast=broadcast.id,
         source=(Path(broadcast.file).name or "a list from a pipe") + shard,
         state=status.state(store, broadcast),
@@ -58,20 +54,6 @@ def read_report(results: Results, *, text: str | None = None) -> tuple[Report, M
         has_answers=BroadcastOptions.from_mapping(broadcast.options).captures,
         text=text,
     )
-    return report, errors
-
-
-def _errors(store: Store, broadcast: Broadcast) -> Mapping[int, str]:
-    """Why 8x8 could not make a call, by line: as it says, else the telephone network."""
-    found = {}
-    rows = islice(rows_with_outcome(store, broadcast, Outcome.ERROR, Outcome.FAILED), MAX_ERRORS)
-    sessions = ((row.session, row.line) for row in rows if row.session is not None)
-    while lines := dict(islice(sessions, AT_ONCE)):
-        for session_id, events in events_of_each(store, [*lines]).items():
-            said = (one.event.sip_words for one in reversed(events))
-            if error := Session.of(None, events).summary.error or next(filter(None, said), ""):
-                found[lines[session_id]] = error
-    return found
 
 
 def _timeline(store: Store, broadcast: Broadcast, first: int, last: int) -> Sequence[Bar]:

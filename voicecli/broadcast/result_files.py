@@ -27,7 +27,7 @@ def pieces(
 def write_workbook(results: Results, rows: Iterable[Result], file: BinaryIO) -> None:
     """Rows of these results as .xlsx, and the figures of all rows on a second sheet. Raises InvalidInput
     where they are too many, and OSError."""
-    report, _ = read_report(results)
+    report = read_report(results)
     summary = [("what", "value"), *report.summary()]
     sheets = [Sheet("Results", _table(results, rows)), Sheet("Summary", summary)]
     table_files.write_workbook(file, sheets)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
 from voicecli.broadcast import same_list
+from voicecli.broadcast.call_errors import with_errors
 from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import RESULT_COLUMNS
@@ -29,7 +30,8 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All rows in the order of their lines, iterated as often as wanted.
+    """All rows in the order of their lines, iterated as often as wanted; those of failed calls have the error
+    as their reason.
 
     ``columns`` are those of the list; one that has a name of ours gets ``input_`` before it. Without
     ``people`` there are none: the list is not there. ``moved`` says where its rows are now, if it was edited.
@@ -66,7 +68,8 @@ class Results:
 
     def __iter__(self) -> Iterator[Result]:
         names = self._names
-        for row in filter(self.wanted.shows, read_rows(self.store, self.broadcast)):
+        shown = filter(self.wanted.shows, read_rows(self.store, self.broadcast))
+        for row in with_errors(self.store, shown):
             values = self._values(row)
             yield Result(row, dict(zip(names, values or [""] * len(names), strict=False)))
 
