@@ -92,16 +92,21 @@ def parse_quiet_hours(text: str) -> tuple[time, time]:
 def looks_like_hours(text: str) -> bool:
     """Whether a text is nothing but hours, or a time of day, in whatever way people write them, right or
     wrong: 21:00-08:00, 21-8, 9pm to 8am, 25-8, 21:00. A number alone is not."""
-    written = "".join(text.split()).lower()
+    written = _closely(text)
     return not written.isdigit() and re.fullmatch(_LIKE_HOURS, written) is not None
 
 
 def refuse_hours(message: str, *, hint: str = "", spans_only: bool = False) -> None:
     """A message that is only hours was meant as those in which nobody is called. Raises InvalidInput; with
     ``spans_only`` not for a time of day."""
-    is_time = spans_only and re.fullmatch(_LIKE_TIME, "".join(message.split()).lower())
+    is_time = spans_only and re.fullmatch(_LIKE_TIME, _closely(message))
     if looks_like_hours(message) and not is_time:
         raise InvalidInput("The message is nothing but hours.", hint=hint)
+
+
+def _closely(text: str) -> str:
+    """Without blanks, and without what ends a sentence."""
+    return "".join(text.split()).lower().rstrip(".!?")
 
 
 def _time(hour: str, minute: str | None) -> time | None:

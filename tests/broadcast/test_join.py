@@ -145,6 +145,7 @@ def test_a_retry_of_a_row_whose_worker_is_gone_is_done_by_another(world: TeamWor
     assert world.calls.total() == 4
 
 
+@pytest.mark.soak
 def test_who_has_a_row_that_is_called_again_later_does_not_say_that_others_do_so(world: TeamWorld) -> None:
     plan(world, 1)
     shown: list[str] = []

@@ -155,10 +155,11 @@ def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSand
     (tmp_path / "my own.env").write_text("VOICECLI_HOME=store\n")
     env = {**sandbox.environment, "VOICECLI_HOME": ""}
     sent = run("--env-file", "my own.env", "broadcast", "people.csv", "Hi", "--yes", "--json", env=env)
-    *_, resume, results = json.loads(sent.out.splitlines()[-1])["commands"]
+    *_, resume, report, results = json.loads(sent.out.splitlines()[-1])["commands"]
     assert resume.startswith("voicecli --env-file 'my own.env' broadcast resume ")
-    assert run(*shlex.split(results)[1:], env=env).code == 0
-    assert (tmp_path / "results.csv").exists()
+    for command, written in ((report, "report.html"), (results, "results.csv")):
+        assert run(*shlex.split(command)[1:], env=env).code == 0
+        assert (tmp_path / written).exists()
 
 
 def test_what_8x8_refuses_is_told_with_the_file_that_has_the_setting(

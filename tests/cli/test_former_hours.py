@@ -51,6 +51,12 @@ def test_whatever_the_option_took_looks_like_hours() -> None:
         assert looks_like_hours(hours), hours
 
 
+def test_hours_with_a_full_stop_are_hours() -> None:
+    assert looks_like_hours("21:00 – 08:00. ")
+    assert looks_like_hours("9 p.m. to 8 a.m.!")
+    assert not looks_like_hours("Open from 21:00 to 08:00.")
+
+
 @pytest.mark.parametrize("after", ["people.csv", "Hello", "--yes", "", "-", "1234", ANN, "At 10:30"])
 def test_what_else_is_behind_quiet_is_left_there(after: str) -> None:
     assert not looks_like_hours(after)

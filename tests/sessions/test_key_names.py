@@ -42,6 +42,7 @@ def test_all_names_but_stop_are_accepted_unless_some_are_named(
         ("1:confirmed", None, "not '1:confirmed'", "1=confirmed"),
         ("1=next week", None, "not '1=next week'", "A name is one word: 1=next-week."),
         ("1=2", None, "not '1=2'", "one word"),
+        ("1=ใช่ ครับ!", None, "not '1=ใช่ ครับ!'", "1=ใช่-ครับ."),
         ("12=yes", None, "not '12=yes'", "A key is 0 to 9"),
         ("1=" + "x" * 31, None, "takes keys with names", ""),
         ("1=a,1=b", None, "names the key 1 twice: a and b", "Several keys may have one name"),

@@ -63,6 +63,8 @@ def test_what_is_no_code_stays_as_the_manual_says(texts: str, _why: str) -> None
         ("A, B, 1, 2; 3 4", "A, B, 1, 2; 3 4"),  # spelled out already
         ("123\u2011456 AB\u201012 １２－３４", "1, 2, 3, 4, 5, 6; A, B, 1, 2; １, ２, ３, ４;"),  # hyphens
         ("＋33199001234", "＋33199001234"),
+        ("(020) 7946 0018 (030)901820", "0, 2, 0, 7, 9, 4, 6, 0, 0, 1, 8; 0, 3, 0, 9, 0, 1, 8, 2, 0;"),
+        ("(01) 10:30 (02) 1250 EUR (03) 12 March", "(01) 10:30 (02) 1250 EUR (03) 12 March"),
         ("1234 Fr. Meier", "1, 2, 3, 4; Fr. Meier"),  # German: Mrs
     ],
 )

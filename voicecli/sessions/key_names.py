@@ -145,8 +145,12 @@ def _normalized(text: str) -> str:
 
 def _is_name(text: str) -> bool:
     """Whether it is one word; letters may have marks, as those of Hindi and Thai do."""
-    letters = "".join(c for c in text if not unicodedata.category(c).startswith("M"))
+    letters = "".join(c for c in text if not _is_mark(c))
     return _NAME.fullmatch(letters) is not None and text[0] == letters[0] and len(text) <= MAX_NAME
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
 
 
 def _accepted(names: Mapping[str, str], accept: str | None) -> frozenset[str]:
@@ -180,7 +184,8 @@ def _hint(text: str, key: str, name: str) -> str:
     if len(pairs) > text.count(",") + 1 and all(_is_name(name) for _, name in pairs):
         return f"Commas part them: {','.join(map('='.join, pairs))}."
     if found := re.fullmatch(rf"({_KEY}) *[:=-]+>? *(\w.*)", key if not name else f"{key}={name}"):
-        word = re.sub(r"[\W_]+", "-", found[2]).strip("-")[:MAX_NAME]
+        kept = "".join(c if c.isalnum() or _is_mark(c) else " " for c in found[2])
+        word = "-".join(kept.split())[:MAX_NAME]
         word = STOP if _LIKE_STOP.fullmatch(word) else word
         if _is_name(word):
             return f"A name is one word: {found[1]}={word}."

@@ -99,6 +99,7 @@ def _pattern() -> re.Pattern[str]:
     )
     mixed = rf"(?:(?:\d++[{letter}]|[{letter}]++\d){word}*+|\d++|[A-Z]{{1,4}})(?!{word})"
     more_digits = rf"[ \u00a0-]\d++(?!{word}|[.:/]\d|{unit}|{blank}{month_name})"
+    area_code = rf"\(0\d{{1,4}}\)[ -]?(?=\d++(?:[ -]\d++)*+(?!{word}|[.,:/]\d|{unit}|{blank}{month_name}))"
     no_code = (
         rf"(?=\d)(?:{'|'.join(begin_with_digit)})",
         rf"(?=[{letter}]+[., -]{{0,2}}(?:(?:del?|the) )?\d)"
@@ -112,7 +113,7 @@ def _pattern() -> re.Pattern[str]:
     )
     codes = (
         rf"(?P<mix>(?=[{letter}-]{{0,40}}\d)(?=[\d-]{{0,40}}[{letter}]){mixed}(?:-{mixed})*+)",
-        rf"(?P<digits>(?:(?<!\*)\*)?\d++(?!{word})(?:{more_digits})*(?:[*#](?![*#]))?)",
+        rf"(?P<digits>(?:{area_code}|(?<!\*)\*)?\d++(?!{word})(?:{more_digits})*(?:[*#](?![*#]))?)",
     )
     return re.compile(
         rf"\+\d(?:(?:[ ./\u00a0-]| ?\(|\)[ -]?)?\d){{0,14}}(?!\d)|{sign}{blank}?{amount}(?!{word})"
