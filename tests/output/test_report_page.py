@@ -146,9 +146,11 @@ def pages_of(printed: Path) -> "Sequence[PageObject]":
 @pytest.mark.soak
 @pytest.mark.process
 @needs_chromium
-@pytest.mark.parametrize("columns", [4, 9])
-def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path, columns: int) -> None:
-    (tmp_path / "report.html").write_text(page(columns=columns))
+@pytest.mark.parametrize(("columns", "names"), [(4, NAMES * 8), (9, NAMES * 2)])
+def test_it_is_printed_on_a4_with_all_that_it_says(
+    tmp_path: Path, columns: int, names: Sequence[str]
+) -> None:
+    (tmp_path / "report.html").write_text(page(names, columns))
     printed = tmp_path / "report.pdf"
     chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", f"file://{tmp_path}/report.html")
     pages = pages_of(printed)
@@ -162,9 +164,9 @@ def test_it_is_printed_on_a4_with_all_that_it_says(tmp_path: Path, columns: int)
         "\\u202egnirts",
     ):
         assert "".join(words.split()) in "".join(texts), words
-    assert "".join(texts).count("+33199001234") == 2 * 8 * len(NAMES)
+    assert "".join(texts).count("+33199001234") == 2 * len(names)
     dates = sum(one.extract_text().count("01.12.2026") for one in pages)
-    assert dates == columns // 2 * 2 * 8 * len(NAMES), "none is cut off, or broken"
+    assert dates == columns // 2 * 2 * len(names), "none is cut off, or broken"
     assert all("Phone" in text for text in texts[3:-1]), "the heading of the table is on each page"
 
 
