@@ -15,6 +15,7 @@ from voicecli.platforms import private_files, system
 
 TRIES = (0.00002, 0.0001, 0.0003)  # seconds between tries to get it at once; one has it for less than 0.0001
 STOPPED_AFTER = 0.05  # seconds after which who has it is taken to have been stopped
+WRITTEN_WITHIN = STOPPED_AFTER / 2  # seconds from getting it; later than that, others may have gone on
 
 
 class PaceFile:
@@ -61,7 +62,7 @@ class PaceFile:
     def write(self, state: PaceState, now: float) -> bool:
         """False, and nothing is written, if this process was stopped since it has the lock: others have gone
         on."""
-        is_late = time.monotonic() - self._since > STOPPED_AFTER / 2
+        is_late = time.monotonic() - self._since > WRITTEN_WITHIN
         if not is_late:
             system.write_at(self._file, pack(state._replace(written=now)), 0)
         return not is_late
