@@ -190,6 +190,12 @@ def listening(
             listener.end_of_it()
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that it has started and that run."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
 def webhooks(sandbox: RunningSandbox) -> dict[str, str]:
     with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
         return {webhook.type: webhook.url for webhook in client.send(list_webhooks())}

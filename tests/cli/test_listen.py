@@ -23,7 +23,16 @@ import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
 from receiver_world import vca, vss
-from running_listener import TOKEN, RunningListener, free_port, listening, registering, started, webhooks
+from running_listener import (
+    TOKEN,
+    RunningListener,
+    children_of,
+    free_port,
+    listening,
+    registering,
+    started,
+    webhooks,
+)
 from stand_in_agent import write_agent
 from test_terminal import Terminal, plain
 
@@ -99,11 +108,6 @@ def test_every_signal_ends_it_and_leaves_nothing_running(
         assert listener.stop(number) == code
     assert all(not Path(f"/proc/{child}").exists() for child in children)
     assert listener.of("stopped")
-
-
-def children_of(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task")
-    return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
 
 
 @pytest.mark.usefixtures("short_seconds")

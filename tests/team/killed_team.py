@@ -18,7 +18,7 @@ from broadcast_machine import JournalRow, Machine
 from conftest import DEADLINE, RunningSandbox, wait_until
 from forked import Forked
 from postgresql_server import Server
-from running_listener import TOKEN, free_port
+from running_listener import TOKEN, children_of, free_port
 
 from voicecli import team_store
 from voicecli.sandbox import server as sandbox_server
@@ -103,16 +103,11 @@ class Member:
         """At once; its children notice that, unless they are killed, too."""
         if not self.is_alive or self.process is None:
             return
-        children = _children(self.process.pid) if with_children else []
+        children = children_of(self.process.pid) if with_children else []
         for pid in [self.process.pid, *children]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(DEADLINE)
-
-
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 class TeamWorld:

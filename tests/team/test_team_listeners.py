@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,15 @@ from conftest import NUMBER, Program, RunningSandbox, wait_until
 from load import answered, generating
 from load_balancer import balancing, find_nginx
 from postgresql_server import Server, running
-from running_listener import TOKEN, RunningListener, free_port, listening, set_webhook, webhooks
+from running_listener import (
+    TOKEN,
+    RunningListener,
+    children_of,
+    free_port,
+    listening,
+    set_webhook,
+    webhooks,
+)
 from shared_postgresql import KEY, environment
 from soak import share_of
 
@@ -85,11 +93,6 @@ def a_team(folder: Path, sandbox: RunningSandbox | None = None) -> Iterator[Team
             yield team
 
 
-def writer_of(listener: RunningListener) -> int:
-    children = Path(f"/proc/{listener.process.pid}/task/{listener.process.pid}/children").read_text()
-    return int(children.split()[0])
-
-
 def test_events_come_to_both_and_the_last_to_go_puts_back(
     tmp_path: Path, own_sandbox: RunningSandbox, run: Program
 ) -> None:
@@ -121,6 +124,18 @@ def kill_a_listener(listener: RunningListener) -> None:
     listener.process.wait()
 
 
+def kill_its_writer(listener: RunningListener) -> None:
+    """Wait for one first: after one that was killed, the next is started a second later."""
+
+    def is_killed() -> bool:
+        with suppress(IndexError, ProcessLookupError):
+            os.kill(children_of(listener.process.pid)[-1], signal.SIGKILL)
+            return True
+        return False
+
+    wait_until(is_killed)
+
+
 def kill_something(team: Team, listeners: list[RunningListener], dice: random.Random) -> str:
     victim = dice.choice(("a listener", "a listener and its writer", "a writer", "the server", "the server"))
     listener = dice.choice(listeners)
@@ -128,9 +143,9 @@ def kill_something(team: Team, listeners: list[RunningListener], dice: random.Ra
         case "the server":
             team.server.stop("immediate")
         case "a writer":
-            os.kill(writer_of(listener), signal.SIGKILL)
+            kill_its_writer(listener)
         case "a listener and its writer":
-            os.kill(writer_of(listener), signal.SIGKILL)
+            kill_its_writer(listener)
             kill_a_listener(listener)
         case _:
             kill_a_listener(listener)
@@ -157,7 +172,7 @@ def test_what_was_acknowledged_is_kept_once_after_kills(tmp_path: Path, seed: in
                     machine = dice.randrange(2)
                     match dice.choice(("", "a listener", "a listener that comes back", "a writer")):
                         case "a writer":
-                            os.kill(writer_of(listeners[machine]), signal.SIGKILL)
+                            kill_its_writer(listeners[machine])
                         case "a listener":
                             kill_a_listener(listeners[machine])
                         case "a listener that comes back":
