@@ -44,6 +44,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+def on_terminal(*command: str, columns: int) -> list[str]:
+    """What it shows there, without colours."""
+    env = {**os.environ, "NO_COLOR": "1", "COLUMNS": str(columns)}
+    written = run_on_terminal(command, DEADLINE, columns=columns, env=env).decode()
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", written).splitlines()]
+
+
 def test_broadcasts(home: Path) -> None:
     whole, shard = begin(home), begin(home, parts=3)
     listed = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "2026-11-28 10:00", voicecli("broadcast", "list").out)
@@ -51,6 +58,35 @@ def test_broadcasts(home: Path) -> None:
         f"{shard}  2026-11-28 10:00  interrupted  3          2          people.csv 3/3",
         f"{whole}  2026-11-28 10:00  interrupted  3          2          people.csv",
     ]
+
+
+WIDE = """\
+id           begun             state        people  accepted  list
+{shard}  2026-11-28 10:00  interrupted  3       2         people.csv 3/3
+{whole}  2026-11-28 10:00  interrupted  3       2         people.csv
+"""
+FOLDED = """\
+id           begun             state        people  accepted
+{shard}  2026-11-28 10:00  interrupted  3       2
+  people.csv 3/3
+{whole}  2026-11-28 10:00  interrupted  3       2
+  people.csv
+"""
+NARROW = """\
+id           state        people  list
+{shard}  interrupted  3
+  people.csv 3/3
+{whole}  interrupted  3
+  people.csv
+"""
+
+
+@pytest.mark.parametrize(("columns", "table"), [(40, NARROW), (60, FOLDED), (80, WIDE), (200, WIDE)])
+def test_broadcasts_on_a_terminal(home: Path, columns: int, table: str) -> None:
+    whole, shard = begin(home), begin(home, parts=3)
+    listed = on_terminal("broadcast", "list", columns=columns)
+    listed = [re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "2026-11-28 10:00", line) for line in listed]
+    assert listed == table.format(whole=whole, shard=shard).splitlines()
 
 
 def test_results(home: Path) -> None:
@@ -63,9 +99,7 @@ def test_results(home: Path) -> None:
         f"2       +33199001235      accepted   NO_ANSWER               {result}{space[:-1]}2         s-2",
         f"3       +33199001236      planned    {' ' * 24}{result}{space[:-1]}0",
     ]
-    env = {**os.environ, "NO_COLOR": "1"}
-    written = run_on_terminal(["broadcast", "results", broadcast], DEADLINE, columns=80, env=env).decode()
-    assert [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", written).splitlines()[-4:]] == [
+    assert on_terminal("broadcast", "results", broadcast, columns=80)[-4:] == [
         "line  destination   status    outcome    digits  attempts  session",
         "1     +33199001234  accepted  COMPLETED  1       1         s-1",
         "2     +33199001235  accepted  NO_ANSWER          2         s-2",

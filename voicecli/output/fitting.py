@@ -18,10 +18,11 @@ class Fitting(NamedTuple):
     same: Sequence[tuple[str, str]]
 
     @classmethod
-    def of(cls, rows: Iterable[TableRow], width: int) -> Self | None:
+    def of(cls, rows: Iterable[TableRow], width: int, *, with_same: bool) -> Self | None:
         """For all rows of a table, and a terminal of so many columns; None without rows. A column is at most
-        as wide as it says; the least important ones are left out where there is no room. The last one takes
-        what is left, or goes on below its row."""
+        as wide as it says; the least important ones are left out where there is no room, and unless it is
+        to be ``with_same`` those in which all rows have the same. The last one takes what is left, or goes on
+        below its row."""
         columns: Sequence[Column] = ()
         first: Sequence[str] = ()
         widths: list[int] = []
@@ -41,7 +42,8 @@ class Fitting(NamedTuple):
         if not count:
             return None
         told = [any(widths[place : place + 1]) for place in range(len(columns))]
-        shown = [place for place in range(len(columns)) if told[place] and (differs[place] or count == 1)]
+        with_same |= count == 1
+        shown = [place for place in range(len(columns)) if told[place] and (differs[place] or with_same)]
         fitted = {place: _as_wide(columns[place], widths[place], width) for place in shown}
         return cls(*_within(fitted, len(columns) - 1, width), _same(columns, first, told, shown))
 

@@ -96,14 +96,15 @@ class Output:
                 break
         return shown
 
-    def fitted_table(self, rows: Iterable[TableRow], *, header: bool = False) -> int:
-        """The same for rows that can be iterated twice. A terminal gets the columns that it has room for,
-        and a sentence for those that say the same in all rows; a pipe gets all columns."""
+    def fitted_table(self, rows: Iterable[TableRow], *, header: bool = False, with_same: bool = False) -> int:
+        """The same for rows that can be iterated twice. A terminal gets the columns that it has room for, and
+        a sentence for those that say the same in all rows, unless it is to be ``with_same``; a pipe gets all
+        columns."""
         if self._painter(self.streams.out) is None:
             return self.table(rows, header=header)
         from voicecli.output.fitting import Fitting
 
-        fitting = Fitting.of(rows, self.width)
+        fitting = Fitting.of(rows, self.width, with_same=with_same)
         if fitting is None:
             return 0
         shown = self.table(map(fitting.row, rows))

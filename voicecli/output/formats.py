@@ -23,7 +23,7 @@ class _ForPrograms(Output):
         """Nothing."""
         return False
 
-    def fitted_table(self, rows: Iterable[TableRow], *, header: bool = False) -> int:
+    def fitted_table(self, rows: Iterable[TableRow], *, header: bool = False, with_same: bool = False) -> int:
         return self.table(rows)
 
     def _heading(self, row: Row, *, header: bool = False) -> None:

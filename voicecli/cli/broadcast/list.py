@@ -1,5 +1,6 @@
 """``voicecli broadcast list``: the broadcasts of this machine."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,10 +22,10 @@ voicecli broadcast list --json
 """
 _COLUMNS = (
     Column("id", 11),
-    Column("begun", 16),
-    Column("state", 11),
-    Column("people", 9),
-    Column("accepted", 9),
+    Column("begun", 16, rank=3),
+    Column("state", 11, rank=1),
+    Column("people", 9, rank=2),
+    Column("accepted", 9, rank=4),
     Column("list", 0),
 )
 
@@ -38,9 +39,24 @@ def list_(
 
     context = context_of(ctx)
     with wiring.store(context) as store:
-        shown = context.output.table(_row(store, broadcast) for broadcast in broadcasts.newest_first(store))
+        rows = _Rows(_row(store, broadcast) for broadcast in broadcasts.newest_first(store))
+        shown = context.output.fitted_table(rows, with_same=True)
     if not shown:
         context.output.note("There is no broadcast yet. To send one: voicecli broadcast --help")
+
+
+class _Rows:
+    """Each is read once, when it is needed first, and they are iterated as often as wanted."""
+
+    def __init__(self, rows: Iterator[TableRow]) -> None:
+        self._left = rows
+        self._read: list[TableRow] = []
+
+    def __iter__(self) -> Iterator[TableRow]:
+        yield from self._read
+        for row in self._left:
+            self._read.append(row)
+            yield row
 
 
 def _row(store: "Store", broadcast: "Broadcast") -> TableRow:
