@@ -25,13 +25,12 @@ class CalleeHours:
         """Those of a number, where they matter."""
         return () if self._hours is None else phone.time_zones(destination)
 
-    def quiet_zones(self, destination: str, moment: datetime | None = None) -> Zones | None:
-        """The time zones of a number, where it may not be called at that moment, or now; None where it
-        may."""
+    def quiet_zones(self, destination: str) -> Zones | None:
+        """The time zones of a number, where it may not be called now; None where it may."""
         if self._hours is None:
             return None
         zones = phone.time_zones(destination)
-        return None if self.is_open(zones, moment) else zones
+        return None if self.is_open(zones) else zones
 
     def is_open(self, zones: Zones, moment: datetime | None = None) -> bool:
         """Whether people there can be called at that moment, or now, and for long enough that 8x8 can begin

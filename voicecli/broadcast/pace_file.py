@@ -55,7 +55,7 @@ class PaceFile:
     def read(self, now: float) -> PaceState:
         """What it holds, also while another process has the lock."""
         try:
-            return unpack(system.read_at(self._file, WHOLE.size, 0), now)
+            return unpack(system.read_start(self._file, WHOLE.size), now)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -64,7 +64,7 @@ class PaceFile:
         on."""
         is_late = time.monotonic() - self._since > WRITTEN_WITHIN
         if not is_late:
-            system.write_at(self._file, pack(state._replace(written=now)), 0)
+            system.write_start(self._file, pack(state._replace(written=now)))
         return not is_late
 
     def close(self) -> None:

@@ -50,16 +50,16 @@ class ListenerSearch(NamedTuple):
     unresponsive: Sequence[ListenerState] = ()
 
 
-def local_listener_states(place: StorePlace, *, look: bool = False) -> list[ListenerState]:
-    """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
-    the webhooks first, and set again what was lost. All are asked at once; one that has been stopped holds
+def local_listener_states(place: StorePlace) -> list[ListenerState]:
+    """The listeners that run here with this store, by what they say of themselves; they look at the webhooks
+    first, and set again what was lost. All are asked at once; one that has been stopped holds
     nobody up for longer than ANSWER_TIMEOUT."""
-    return run_in_parallel(partial(_state, look=look), running_instances(place.local_folder))
+    return run_in_parallel(_state, running_instances(place.local_folder))
 
 
-def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
+def _state(listener: RunningInstance) -> ListenerState:
     state = health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
-    if state.is_unresponsive or not look:
+    if state.is_unresponsive:
         return state
     looked = health.ask_state(listener, look=True, timeout=LOOK_TIMEOUT)
     return state if looked.is_unresponsive else looked
@@ -85,7 +85,7 @@ def find_local_listener(
     Raises ConfigurationError where one runs that does not get all of them, or does not answer, and is in the
     way of another; and what ``list_webhooks`` raises.
     """
-    everyone = local_listener_states(place, look=True)
+    everyone = local_listener_states(place)
     states = [one for one in everyone if not one.is_unresponsive]
     unresponsive = [one for one in everyone if one.is_unresponsive]
     webhooks = list_webhooks()

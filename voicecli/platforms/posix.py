@@ -39,12 +39,14 @@ def open_to_lock(folder: Path) -> int:
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def read_at(descriptor: int, size: int, offset: int) -> bytes:
-    return os.pread(descriptor, size, offset)
+def read_start(descriptor: int, size: int) -> bytes:
+    """So many bytes from where a file begins."""
+    return os.pread(descriptor, size, 0)
 
 
-def write_at(descriptor: int, data: bytes, offset: int) -> None:
-    os.pwrite(descriptor, data, offset)
+def write_start(descriptor: int, data: bytes) -> None:
+    """Write over that with which a file begins."""
+    os.pwrite(descriptor, data, 0)
 
 
 def sync(file: IO[bytes]) -> None:

@@ -57,13 +57,13 @@ def open_to_lock(folder: Path) -> int:
     return os.open(folder / "folder.lock", os.O_RDWR | os.O_CREAT | BINARY, 0o600)
 
 
-def read_at(descriptor: int, size: int, offset: int) -> bytes:
-    os.lseek(descriptor, offset, os.SEEK_SET)
+def read_start(descriptor: int, size: int) -> bytes:
+    os.lseek(descriptor, 0, os.SEEK_SET)
     return os.read(descriptor, size)
 
 
-def write_at(descriptor: int, data: bytes, offset: int) -> None:
-    os.lseek(descriptor, offset, os.SEEK_SET)
+def write_start(descriptor: int, data: bytes) -> None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, data)
 
 

@@ -54,7 +54,7 @@ def prepare(store: Store) -> None:
     of this takes longer. Raises ConfigurationError where locks do not work."""
     store.require_locks()
     with suppress(StoreFailed):
-        store.make_index("calls_by_destination", "calls", "destination, placed")
+        store.index_destinations()
 
 
 def called_too_often(

@@ -19,6 +19,7 @@ Purpose = Literal["once", "seal"]
 
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the store before we give up
 SHORT_PATIENCE = 0.1  # seconds that we may hold up others
+DESTINATIONS_INDEX = "calls_by_destination"
 
 
 class StatementResult(NamedTuple):
@@ -191,8 +192,9 @@ class Store(ABC):
             transaction.execute_many(statement, rows)
 
     @abstractmethod
-    def make_index(self, name: str, table: str, columns: str) -> None:
-        """Unless it is there: one that only some need. It changes no result. Raises StoreFailed."""
+    def index_destinations(self) -> None:
+        """From now on calls are found by their number quickly, which only some need. It changes no result.
+        Raises StoreFailed."""
 
     # -- its state -----------------------------------------------------------------------------------
 

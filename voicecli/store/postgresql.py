@@ -16,7 +16,15 @@ from psycopg.pq import TransactionStatus
 
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, StoreRefused
 from voicecli.store import postgresql_schema
-from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Store, Transaction
+from voicecli.store.engine import (
+    DESTINATIONS_INDEX,
+    LOCK_PATIENCE,
+    SHORT_PATIENCE,
+    Purpose,
+    StatementResult,
+    Store,
+    Transaction,
+)
 from voicecli.store.hang_guard import HangGuard
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
@@ -264,12 +272,15 @@ class PostgresqlStore(Store):
         [result] = self.write_at_once([insertion[:2]], failure=failure, advice=advice)
         return insertion.recorded(result.rows)
 
-    def make_index(self, name: str, table: str, columns: str) -> None:
-        """Only the tables' owner may."""
+    def index_destinations(self) -> None:
+        """Only the tables' owner may do that."""
         there = "SELECT count(*) FROM pg_indexes WHERE schemaname = ? AND indexname = ?"
-        if not self.read_number(there, (self._target.schema, name)):
+        if not self.read_number(there, (self._target.schema, DESTINATIONS_INDEX)):
+            table = f"{self._schema}.calls"
             with self.transaction() as transaction:
-                transaction(f"CREATE INDEX IF NOT EXISTS {name} ON {self._schema}.{table} ({columns})")
+                transaction(
+                    f"CREATE INDEX IF NOT EXISTS {DESTINATIONS_INDEX} ON {table} (destination, placed)"
+                )
 
     # -- its state -----------------------------------------------------------------------------------
 

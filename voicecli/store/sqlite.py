@@ -16,6 +16,7 @@ from voicecli import clock
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, StoreRefused, VoicecliError
 from voicecli.platforms import locks, private_files
 from voicecli.store.engine import (
+    DESTINATIONS_INDEX,
     LOCK_PATIENCE,
     SHORT_PATIENCE,
     Purpose,
@@ -229,10 +230,11 @@ class SqliteStore(Store):
             with self.transaction(failure=failure, advice=advice) as transaction:
                 return [transaction(_INSERT_EVENT + _COUNT_EVENT, event).rows[0] for event in events]
 
-    def make_index(self, name: str, table: str, columns: str) -> None:
-        if not self.read_number("SELECT count(*) FROM sqlite_master WHERE name = ?", (name,)):
+    def index_destinations(self) -> None:
+        there = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+        if not self.read_number(there, (DESTINATIONS_INDEX,)):
             with self.transaction() as transaction:
-                transaction(f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})")
+                transaction(f"CREATE INDEX IF NOT EXISTS {DESTINATIONS_INDEX} ON calls (destination, placed)")
 
     @contextmanager
     def _raising_its_own(self, failure: str, hint: str) -> Iterator[None]:

@@ -44,7 +44,13 @@ class Leg:
     def ringing(self) -> float | None:
         """Seconds until it was answered or given up; None for less than one, or where it is unknown."""
         end = "connectedTimestamp" if self.connected else "disconnectedTimestamp"
-        return _seconds_between(self.payload, "initiatedTimestamp", end)
+        try:
+            ended = datetime.fromisoformat(text_field(self.payload, end))
+            initiated = datetime.fromisoformat(text_field(self.payload, "initiatedTimestamp"))
+            seconds = (ended - initiated).total_seconds()
+        except (ValueError, TypeError, OverflowError):  # no times, or one with a zone and one without
+            return None
+        return seconds if seconds >= 1 else None
 
     @property
     def mos(self) -> float | None:
@@ -83,12 +89,3 @@ def _leg_key(item: tuple[object, object]) -> str:
 
 def describe_mos(mos: float) -> str:
     return f"MOS {mos:g} {codes.describe_quality(mos)}"
-
-
-def _seconds_between(source: Json, start: str, end: str) -> float | None:
-    try:
-        ended = datetime.fromisoformat(text_field(source, end))
-        seconds = (ended - datetime.fromisoformat(text_field(source, start))).total_seconds()
-    except (ValueError, TypeError, OverflowError):  # no times, or one with a zone and one without
-        return None
-    return seconds if seconds >= 1 else None
