@@ -17,6 +17,7 @@ VoicecliError
 ├── OutputFailed           what happened could not be written to standard output
 └── StoreFailed            the store could not be read or written
     ├── StoreBusy          another process holds it; a little later it may be free
+    ├── StoreRefused       it may only be read, or this user lacks a right; nothing was written
     └── StoreUnreachable   the database could not be reached, or the connection broke; what was being
                            written may be there or not
 """
@@ -190,6 +191,10 @@ class StoreFailed(VoicecliError):
 
 class StoreBusy(StoreFailed):
     """Another process held the store for longer than was waited for it."""
+
+
+class StoreRefused(StoreFailed):
+    """Somebody has to allow it first: the store may only be read, say. Nothing of it took place."""
 
 
 class ValueRefused(StoreFailed):

@@ -84,4 +84,4 @@ class PaceFile:
         return now - self._busy[0] > STOPPED_AFTER
 
     def _failed(self, error: OSError) -> StoreFailed:
-        return StoreFailed(f"The file {self._path} can't be used: {error.strerror}.", hint="Check its disk.")
+        return private_files.unusable(f"The file {self._path} can't be used", error, hint="Check its disk.")

@@ -104,7 +104,8 @@ async def run_broadcast(
         await on_end(how)
         return how
 
-    pace = _pace(journal, options.calls_per_second())
+    with before_first_call():
+        pace = _pace(journal, options.calls_per_second())
     try:
         policy, eligibility, make_request = options.policy(), broadcast.eligibility, broadcast.plan.request
         sender = RequestSender(

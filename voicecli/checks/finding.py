@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from voicecli.errors import VoicecliError
+from voicecli.errors import ConfigurationError, StoreRefused, VoicecliError
 from voicecli.output.json_fields import with_former_names
 
 
@@ -42,6 +42,8 @@ def warning(check: str, words: str, hint: str, *, settings: Collection[str] = ()
 
 
 def failed(check: str, error: VoicecliError) -> Finding:
+    if isinstance(error, StoreRefused):
+        error = ConfigurationError(error.message, hint=error.hint)
     return Finding(check, FindingState.FAILED, error.message, error.hint, error, error.settings)
 
 

@@ -17,7 +17,6 @@ from voicecli.output.json_fields import with_former_names
 from voicecli.sandbox import send_event
 from voicecli.store import event_queries as stored_events, session_queries as stored_sessions
 from voicecli.store.engine import Store
-from voicecli.store.opening import open_store
 from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url
 
@@ -74,7 +73,7 @@ def replay(
     url = check_web_url(to, "--to")
     context = context_of(ctx)
     settings = context.settings({})
-    with open_store(wiring.store_place(settings)) as store:
+    with wiring.store(context) as store:
         events = (
             _numbered(store, numbers or ())
             if session is None

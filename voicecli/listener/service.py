@@ -32,6 +32,7 @@ from voicecli.listener.tasks import end_task, in_background, to_its_end, with_st
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
 from voicecli.store.engine import Store
+from voicecli.store.opening import calling_nobody
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.webhook_events import Received
 
@@ -133,7 +134,8 @@ class ListenerService:
 
     async def __aenter__(self) -> Self:
         async with start_locked(self._plan.store.local_folder):
-            await self.start()
+            with calling_nobody():
+                await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

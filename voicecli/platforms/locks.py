@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
-from voicecli.errors import ConfigurationError, StoreFailed
+from voicecli.errors import ConfigurationError
 from voicecli.platforms import private_files, system
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Lock:
                 # Another process may have removed it by now.
                 file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600), "r+b")
             except OSError as error:
-                raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
+                raise private_files.unusable(f"The file {path} can't be made", error) from error
             try:
                 is_ours = system.try_lock(file, shared=shared)
             except OSError as error:

@@ -1,14 +1,16 @@
 """Files that only their owner may read, and links that somebody else has put in the way."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from voicecli.errors import ConfigurationError
+from voicecli.errors import ConfigurationError, StoreFailed, StoreRefused
 from voicecli.platforms import system
 
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _OTHERS = 0o077
 _MAX_LINKS = 40  # as in Linux
 
@@ -66,6 +68,14 @@ def restrict_to_owner(path: Path) -> None:
 
 def _refusal(words: str) -> ConfigurationError:
     return ConfigurationError(words, hint="Set VOICECLI_HOME to a folder of yours, or take that away.")
+
+
+def unusable(words: str, error: OSError, *, hint: str = "") -> StoreFailed:
+    """What is raised where a file of the store's can't be used; ``words`` is a sentence without its end."""
+    if error.errno in _NOT_ALLOWED:
+        hint = "Set VOICECLI_HOME to a folder of yours that can be written."
+        return StoreRefused(f"{words}: {error.strerror}.", hint=hint)
+    return StoreFailed(f"{words}: {error.strerror}.", hint=hint)
 
 
 def is_readable_by_others(path: Path) -> bool:

@@ -212,8 +212,8 @@ class Store(ABC):
 
     @abstractmethod
     def find_damage(self) -> str | None:
-        """What is wrong with the store: damaged, or not to be written; None where all is well. Raises
-        StoreBusy where another process holds it."""
+        """What is wrong with the store; None where all is well. Raises StoreBusy where another process holds
+        it, and StoreRefused where it may only be read."""
 
     @abstractmethod
     def size(self) -> int:

@@ -38,7 +38,7 @@ def read_or_make(path: Path, *, lost: str) -> bytes:
         private_files.restrict_to_owner(path)
         key = path.read_bytes()
     except OSError as error:
-        raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error
+        raise private_files.unusable(f"The file {path} can't be made or read", error) from error
     if len(key) != KEY_LENGTH:
         raise StoreFailed(f"The file {path} is damaged.", hint=f"Delete it: {lost}.")
     return key

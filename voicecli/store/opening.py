@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from voicecli import interrupts
-from voicecli.errors import ConfigurationError, StoreFailed, StoreUnreachable
+from voicecli.errors import ConfigurationError, StoreFailed, StoreRefused, StoreUnreachable
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 
@@ -48,10 +48,10 @@ def open_guarded(place: StorePlace) -> Iterator[Store]:
 
 @contextmanager
 def open_interruptible(place: StorePlace) -> Iterator[Store]:
-    """The open store, for commands in whose way no server that stands still may be: a signal ends what hangs,
-    with KeyboardInterrupt."""
+    """The open store, for commands that call nobody, and in whose way no server that stands still may be: a
+    signal ends what hangs, with KeyboardInterrupt."""
     try:
-        with open_store(place) as store:
+        with calling_nobody(), open_store(place) as store:
             if not place.is_shared:
                 yield store
                 return
@@ -65,12 +65,22 @@ def open_interruptible(place: StorePlace) -> Iterator[Store]:
 
 
 @contextmanager
-def before_first_call() -> Iterator[None]:
-    """Inside, nobody is called yet: a database that goes away is as one that can't be opened. Raises
+def calling_nobody() -> Iterator[None]:
+    """Inside, nobody is called: a store that may only be read is as one that can't be opened. Raises
     ConfigurationError."""
     try:
         yield
-    except StoreUnreachable as error:
+    except StoreRefused as error:
+        raise ConfigurationError(error.message, hint=error.hint) from error
+
+
+@contextmanager
+def before_first_call() -> Iterator[None]:
+    """Inside, nobody is called yet: a database that goes away, or a store that may only be read, is as one
+    that can't be opened. Raises ConfigurationError."""
+    try:
+        yield
+    except (StoreUnreachable, StoreRefused) as error:
         raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
 

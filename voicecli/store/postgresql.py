@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
+from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, StoreRefused
 from voicecli.store import postgresql_schema
 from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, StatementResult, Store, Transaction
 from voicecli.store.hang_guard import HangGuard
@@ -290,7 +290,7 @@ class PostgresqlStore(Store):
         try:
             with self.transaction() as transaction:  # a database may be for reading only
                 transaction("UPDATE leases SET until = until WHERE name = ''")
-        except StoreBusy:
+        except (StoreBusy, StoreRefused):
             raise
         except StoreFailed as error:
             cause = error.__cause__

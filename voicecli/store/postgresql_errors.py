@@ -5,7 +5,7 @@ from typing import Final
 
 import psycopg
 
-from voicecli.errors import StoreBusy, StoreFailed, StoreUnreachable, ValueRefused
+from voicecli.errors import StoreBusy, StoreFailed, StoreRefused, StoreUnreachable, ValueRefused
 
 _BUSY: Final = {
     "55P03",  # lock_not_available
@@ -22,12 +22,14 @@ _REFUSED: Final = ("authentication failed", "does not exist", "no pg_hba.conf en
 language than English it counts as one that can't be reached."""
 _PARAMETERS: Final = ("certificate", "private key file", "sslmode", "SSL was required", "invalid port")
 """How libpq says that a connection is not to be made as the URL wants it."""
-_HINTS: Final = {
+_NOT_ALLOWED: Final = {
     "42501": "This user of the database lacks a right: voicecli help team lists the GRANTs.",
+    "25006": "It takes no changes: name the server that does (target_session_attrs=read-write).",
+}
+_HINTS: Final = {
     "42P01": "voicecli store migrate makes what is missing.",
     "3F000": "voicecli store migrate makes what is missing.",
     "42703": "voicecli store migrate makes what is missing.",
-    "25006": "It takes no changes: name the server that does (target_session_attrs=read-write).",
 }
 _LOOK_AT_SETTING: Final = (
     "The server refuses: check user and database in VOICECLI_STORE, and the password there, in PGPASSWORD"
@@ -55,6 +57,8 @@ def as_store_failed(error: Exception, failure: str, advice: str, secrets: Sequen
     state = getattr(error, "sqlstate", None)
     if state is not None and state.startswith(_OF_VALUES):
         return ValueRefused(words, hint=advice)
+    if state in _NOT_ALLOWED:
+        return StoreRefused(words, hint=_NOT_ALLOWED[state])
     if state in _BUSY:
         return StoreBusy(words, hint="Try again a little later.")
     if state is None and isinstance(error, psycopg.OperationalError):

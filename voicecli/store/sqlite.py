@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from voicecli import clock
-from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
+from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, StoreRefused, VoicecliError
 from voicecli.platforms import locks, private_files
 from voicecli.store.engine import (
     LOCK_PATIENCE,
@@ -236,13 +236,15 @@ class SqliteStore(Store):
 
     @contextmanager
     def _raising_its_own(self, failure: str, hint: str) -> Iterator[None]:
-        """StoreFailed or StoreBusy in place of whatever SQLite raises inside."""
+        """StoreFailed, StoreBusy or StoreRefused in place of whatever SQLite raises inside."""
         try:
             yield
         except VoicecliError:
             raise
         except Exception as error:
             self.require_in_place()
+            if _is_read_only(error):
+                raise StoreRefused(f"{failure}: {_reason(error)}.", hint=_READ_ONLY_HINT) from error
             kind = StoreBusy if _is_busy(error) else StoreFailed
             raise kind(f"{failure}: {_reason(error)}.", hint=hint) from error
 
@@ -254,9 +256,13 @@ class SqliteStore(Store):
             [(verdict,)] = self._db.execute("PRAGMA quick_check(1)").fetchall()
             if verdict != "ok":
                 return str(verdict)
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("ROLLBACK")
+            with self._all_or_nothing(nullcontext):  # a file may be for reading only
+                self._db.execute("DELETE FROM seen_events WHERE reader = ''")
         except Exception as error:
+            if _is_read_only(error):
+                raise StoreRefused(
+                    f"The store {self.path} can't be written: {_reason(error)}.", hint=_READ_ONLY_HINT
+                ) from error
             if _is_busy(error):
                 raise StoreBusy(
                     f"The store {self.path} is held by another process.", hint="Try again a little later."
@@ -332,8 +338,16 @@ class _Transaction(Transaction):
 
 
 def _is_busy(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # of an extended code, what it is in general
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _is_read_only(error: Exception) -> bool:
+    return _code(error) == sqlite3.SQLITE_READONLY
+
+
+def _code(error: Exception) -> int:
+    """Of an extended code, what it is in general; 0 where it is not SQLite's."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _reason(error: Exception) -> str:
@@ -347,6 +361,7 @@ def _reason(error: Exception) -> str:
 _INSERT_EVENT = "INSERT INTO events (received, type, session, key, reply, body) VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_NEW_EVENT = _INSERT_EVENT.replace("INSERT", "INSERT OR IGNORE")
 _COUNT_EVENT = " ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
+_READ_ONLY_HINT = "Allow yourself to write it, or set VOICECLI_HOME to a folder of yours that can be written."
 _DAMAGED_HINT = (
     "voicecli doctor checks it. If it is moved away, a new one is made; sqlite3's .recover may save "
     "what is in it."

@@ -19,6 +19,7 @@ from voicecli.plurals import counted
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
+from voicecli.store.opening import calling_nobody
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ class BroadcastView:
         elif error is not None:
             error.hint = f"{error.hint} {how}".strip()
             if not (counts.accepted or counts.unknown or counts.retrying or counts.in_flight):
-                raise error
+                with calling_nobody():
+                    raise error
             if self._debug:
                 self._output.traceback(error)
             self._output.error(error)

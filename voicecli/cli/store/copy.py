@@ -30,7 +30,7 @@ def copy(ctx: typer.Context) -> None:
     from voicecli import interrupts
     from voicecli.store.copying.copy import copy_store, unfinished_broadcasts
     from voicecli.store.location import StorePlace
-    from voicecli.store.opening import open_store
+    from voicecli.store.opening import calling_nobody, open_store
     from voicecli.store.spool import is_there
 
     def show(copied: Copied) -> None:
@@ -43,7 +43,7 @@ def copy(ctx: typer.Context) -> None:
             f"There is no store in {own.folder}: nothing was copied.",
             hint="VOICECLI_HOME says where this machine's file is.",
         )
-    with open_store(own) as source, open_store(place) as target:
+    with calling_nobody(), open_store(own) as source, open_store(place) as target:
         done = copy_store(source, target, show)
         left = unfinished_broadcasts(source)
         name = target.name
