@@ -21,10 +21,7 @@ from voicecli.store.hang_guard import HangGuard
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import ServerConnection, Target
-from voicecli.store.postgresql_errors import (
-    is_away,
-    reason,
-)
+from voicecli.store.postgresql_errors import is_away, reason
 from voicecli.store.postgresql_events import EventInsertion, channel
 from voicecli.store.postgresql_leases import Lease
 from voicecli.store.postgresql_notifications import Notifications
@@ -58,7 +55,7 @@ class PostgresqlStore(Store):
         self._is_writing = False
         try:
             # A connection through a pooler says nothing of the server.
-            with HangGuard(self.connection, at_signals=True):
+            with self.guarded(at_signals=True):
                 self.team = self._check_schema(accept_newer=accept_newer).team
         except BaseException:
             self.close()
@@ -110,6 +107,9 @@ class PostgresqlStore(Store):
 
     def cut(self) -> None:
         self.connection.cut()
+
+    def guarded(self, *, at_signals: bool = False, is_patient: bool = False) -> HangGuard:
+        return HangGuard(self.connection, at_signals=at_signals, is_patient=is_patient)
 
     def _raising_its_own(self, failure: str, advice: str = "") -> AbstractContextManager[None]:
         """StoreFailed in place of what psycopg raises inside."""

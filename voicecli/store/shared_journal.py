@@ -19,7 +19,6 @@ from voicecli.store.broadcast_journal import CHANGE, PUT, Journal, calls_in, ins
 from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, find
 from voicecli.store.engine import Store, Transaction
-from voicecli.store.hang_guard import HangGuard
 from voicecli.store.own_chunks import OwnChunks
 from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.shared_write import TAKE, WriteStatement
@@ -213,9 +212,6 @@ class SharedJournal(Journal):
             f"{self.broadcast.id}.",
             hint=f"voicecli broadcast join {self.broadcast.id} works on it again.",
         )
-
-    def guarded(self) -> HangGuard:
-        return HangGuard(self._db.connection)
 
     def reconnect(self) -> None:
         """Connect anew. When this returns, every write of the old connection has taken place or never will.
