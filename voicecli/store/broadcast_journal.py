@@ -214,7 +214,7 @@ class Journal(StoredBroadcast):
             if seen is not None:
                 transaction("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
             first = stored_attempts.record_answers(self.store, transaction, answers)
-            if first is not None:  # what it reports was not found as this broadcast's
+            if first:  # what it reports was not found as this broadcast's
                 earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
                 transaction(earlier, (first - 1, number, first - 1))
         if self.calls_left is not None:
