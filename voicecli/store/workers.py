@@ -110,25 +110,21 @@ def end(store: Store, transaction: Transaction, broadcast: int, worker: int, who
     transaction("DELETE FROM workers WHERE id = ?", (worker,))
 
 
-def end_dead_ones(store: Store, broadcast: int) -> bool:
-    """End those whose leases are over, unless another process does so just now or they write; whether there
-    was one."""
-    if all(worker.is_alive for worker in workers_on(store, broadcast)):
-        return False
-    with store.transaction(concurrent=True) as transaction:
-        return end_dead_ones_within(store, transaction, broadcast)
+def end_dead_ones(store: Store, broadcast: int) -> None:
+    """End those whose leases are over, unless another process does so just now or they write."""
+    if not all(worker.is_alive for worker in workers_on(store, broadcast)):
+        with store.transaction(concurrent=True) as transaction:
+            end_dead_ones_within(store, transaction, broadcast)
 
 
-def end_dead_ones_within(store: Store, transaction: Transaction, broadcast: int) -> bool:
+def end_dead_ones_within(store: Store, transaction: Transaction, broadcast: int) -> None:
     """The same, within a transaction."""
     query = (
         "SELECT id, who FROM workers WHERE broadcast = ? AND lease_until <= ?"
         " ORDER BY id FOR UPDATE SKIP LOCKED"
     )
-    dead = transaction(query, (broadcast, store.now())).rows
-    for worker, who in dead:
+    for worker, who in transaction(query, (broadcast, store.now())).rows:
         end(store, transaction, broadcast, worker, who)
-    return bool(dead)
 
 
 def forget(transaction: Transaction, broadcast: int) -> None:
