@@ -217,12 +217,12 @@ class PostgresqlStore(Store):
         )
 
     def write_at_once(
-        self, statements: Sequence[Statement], *, failure: str = "", advice: str = ""
+        self, statements: Sequence[Statement], *, failure: str, advice: str
     ) -> list[StatementResult]:
         """A ``concurrent`` transaction of statements that do not depend on what those before give: they go
         there together and take one round trip. PostgreSQL's own statements may be among them. Where a
         connection breaks, all of it may still be on its way, before any lock was taken."""
-        with self._raising_its_own(failure or f"{self._sentence} can't be written", advice):
+        with self._raising_its_own(failure, advice):
             db = self.connection.get()
             try:
                 # One transaction, since nothing inside is a BEGIN and the server is told to end at the end.
