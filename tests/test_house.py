@@ -308,6 +308,7 @@ NOT_LOADED = (
             "pyngrok",
             "asyncio",
             "cryptography",
+            "voicecli.voice_api.spelled_out",
             "voicecli.voice_api.webhook_events",
         },
         5,
