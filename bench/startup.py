@@ -64,6 +64,8 @@ import gc, importlib, sys
 gc.set_threshold(50_000, 20, 20)
 for name in {names!r}.split():
     importlib.import_module(name)
+    if name == "voicecli.cli.app":
+        gc.freeze()
 gc.freeze()
 """
 

@@ -1,6 +1,7 @@
 """The URL of a team's database, and the team's key: what is valid, and what is shown of them."""
 
 import pytest
+from psycopg.pq import Conninfo
 
 from voicecli import settings, team_store
 from voicecli.team_store import DatabaseUrl
@@ -72,6 +73,13 @@ def test_passwords_are_hidden_as_written_and_as_they_are(url: str, hidden: list[
     assert [*team_store.secret_passwords(url)] == hidden
     assert [*settings.environment_secrets({"VOICECLI_STORE": url})] == hidden
     assert [*settings.load(environment={"VOICECLI_STORE": url}).secrets()] == hidden
+
+
+def test_each_parameter_that_libpq_hides_is_hidden() -> None:
+    hidden = [one.keyword.decode() for one in Conninfo.get_defaults() if b"*" in one.dispchar]
+    assert {"password", "sslpassword"} <= {*hidden}
+    for name in (*hidden, "scram_client_key", "scram_server_key"):
+        assert team_store.shown_url(f"postgresql://db/calls?{name}=pass-word").endswith(f"?{name}=***")
 
 
 def test_a_new_key_is_one_and_no_other_text_is() -> None:

@@ -21,6 +21,7 @@ def main() -> None:
         from voicecli.cli.context import COMPLETION
         from voicecli.settings import process_environment
 
+        gc.freeze()  # what is loaded stays, and is not counted: a `call` ends before the first search
         if process_environment().get(COMPLETION):
             _end_at_any_signal()
         for stream in (sys.stdout, sys.stderr):

@@ -2,10 +2,10 @@
 
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
+from typing import NamedTuple
 
 from voicecli import interrupts
 from voicecli.errors import ConfigurationError, InvalidInput
@@ -27,8 +27,7 @@ class Rank(StrEnum):
     DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFile:
+class SettingsFile(NamedTuple):
     """A file to look for. Messages call it by ``name``, and by ``place`` where they say what is in it. Only
     that of ENV_FILE must be there."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from voicecli import account, team_store, urls
 from voicecli.account import DEFAULT_VOICE
@@ -17,8 +17,7 @@ SHORTEST = 8  # characters of a name that can be near to another: PORTS is an ap
 _HOST = re.compile(r"(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting: its variable, its flag where a command has one, and what to tell who lacks it."""
 
     name: str
@@ -155,7 +154,7 @@ def where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
 def secret_parts(setting: Setting, value: str) -> Iterable[str]:
     """What of a value no output may show."""
     if setting.name == "store":
-        return team_store.secret_passwords(value)
+        return team_store.secret_passwords(value) if value else ()  # to search takes longer than the rest
     return (value,) if setting.secret else ()
 
 

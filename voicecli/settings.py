@@ -219,7 +219,7 @@ def load(
     found = {one.name: first for one in SETTINGS if (first := _first(one, sources)) is not None}
     store = found.get("store")
     if store is not None and store.rank is Rank.FOLDER and store.problem is None:
-        problem = team_store.problem_of_folders_url(store.value, has_password="PGPASSWORD" in environment)
+        problem = team_store.problem_of_folders_url(store.value, environment)
         found["store"] = replace(store, problem=problem)
     warnings += _warnings(sources, looked_for, found)
     folders_own = {

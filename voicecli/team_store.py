@@ -1,7 +1,7 @@
 """What a team's store is set by: the URL of its PostgreSQL database, and the team's key."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -16,10 +16,26 @@ _FORM = (  # compiled where it is used: that takes longer than all else here
     rf"{_HOST}(?:,{_HOST})*(?:/(?P<name>[^@/?]*))?(?:\?(?:{_PARAMETER}(?:&{_PARAMETER})*)?)?"
 )
 _SCHEMA = "(?!pg_)[a-z_][a-z0-9_]{0,62}"
-_SECRET_PARAMETERS = ("password", "sslpassword")
-_OTHERS_SECRETS = ("passfile", "service", "sslkey", "hostaddr", "gssdelegation")
-"""Parameters that let libpq use a secret of the user's for another server: with ``hostaddr`` it connects
-there, and looks up a password for the host that is named."""
+_SECRET_PARAMETERS = (
+    "password",
+    "sslpassword",
+    "scram_client_key",
+    "scram_server_key",
+    "oauth_client_secret",
+)
+_OTHERS_SECRETS = (
+    "passfile",
+    "service",
+    "servicefile",
+    "sslkey",
+    "sslkeylogfile",
+    "hostaddr",
+    "gssdelegation",
+)
+"""Parameters that let libpq use a secret or a file of the user's for another server: with ``hostaddr`` it
+connects there, and looks up a password for the host that is named."""
+_PASSWORDS = ("PGPASSWORD", "PGSERVICE")
+"""Variables of the environment by which libpq gets the password that a URL has not."""
 
 
 class DatabaseUrl(NamedTuple):
@@ -49,13 +65,16 @@ def problem_of_url(url: str) -> str | None:
     return None
 
 
-def problem_of_folders_url(url: str, *, has_password: bool) -> str | None:
+def problem_of_folders_url(url: str, environment: Container[str]) -> str | None:
     """What is wrong with a URL in the .env of a folder, which may be somebody else's: that a password of the
-    user's could go to that server. ``has_password`` is whether PGPASSWORD is set."""
+    user's, by the variables of the ``environment``, could go to that server."""
     if any(name in _OTHERS_SECRETS for name, _ in _parameters(url)):
         return f"a .env can't set {', '.join(_OTHERS_SECRETS)}, since it may be somebody else's"
-    if has_password and not any(passwords(url)):
-        return "PGPASSWORD would go to a database of a .env, which may be somebody else's; set it elsewhere"
+    form = re.fullmatch(_FORM, url)
+    own = [form and form["password"], *(value for name, value in _parameters(url) if name == "password")]
+    for name in () if any(own) else _PASSWORDS:
+        if name in environment:
+            return f"{name} would go to a database of a .env, which may be somebody else's; set it elsewhere"
     return None
 
 

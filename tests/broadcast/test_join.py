@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from conftest import RunningSandbox, failing
 from engine_world import call_request, number
 from team_world import TeamWorld
 
-from voicecli.broadcast import engine as engines
+from voicecli.broadcast import eligibility, engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.report_recording import record_reports_if_idle
@@ -24,14 +25,16 @@ from voicecli.broadcast.shared_pace import SharedPace
 from voicecli.errors import InUse, InvalidInput, OutOfTime, StoreBusy, StoreUnreachable
 from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.counts import Counts
-from voicecli.store import attempts, broadcasts, hang_guard, workers
+from voicecli.store import attempts, broadcasts, hang_guard, unsubscribed, workers
 from voicecli.store.attempts import Attempts
-from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
+from voicecli.store.broadcasts import BroadcastRow, BroadcastState, LeftOut, RowState
+from voicecli.store.copying.copy import copy_store
 from voicecli.store.engine import StatementResult
 from voicecli.store.journals import open_journal
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
 from voicecli.store.read_positions import last_event_number
+from voicecli.store.sqlite import SqliteStore
 
 ROWS = 150
 
@@ -344,3 +347,25 @@ def test_to_count_what_is_old_changes_nothing(world: TeamWorld, monkeypatch: pyt
     world.journal.close()
     monkeypatch.delattr(workers, "begin")
     assert count_old(world.store, world.store.now()).broadcasts == 1
+
+
+def test_whom_a_copy_brings_as_unsubscribed_is_not_called_any_more(
+    world: TeamWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though no event says so: those of an office's machine may be deleted by then."""
+    monkeypatch.setattr(eligibility, "READ_EVERY", 0.0)
+    monkeypatch.setattr(eligibility, "PAUSE", 0.0)
+    plan(world, 2)
+    looks = 0
+
+    def on_progress(_: Counts) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            with SqliteStore(tmp_path / "office") as office, open_store(world.place) as team:
+                unsubscribed.add(office, number(1), since=1, session="s-1")
+                copy_store(office, team)
+
+    world.run(why_wait=lambda: "" if looks > 1 else "the list is copied", on_progress=on_progress)
+    assert world.calls == {number(0): 1}
+    assert world.row(2).left_out is LeftOut.UNSUBSCRIBED

@@ -440,6 +440,22 @@ def test_who_is_not_to_be_called_is_not(broadcast: Broadcast) -> None:
     assert (shown["destination"], shown["reason"]) == (BOB, "it is on the do-not-call list")
 
 
+def test_a_number_is_not_called_in_any_country_that_its_row_or_the_command_may_mean(
+    broadcast: Broadcast,
+) -> None:
+    """National ones of the list are read with the region of their row, and so may those be that are not to be
+    called; but their column may also have the names of other regions in it."""
+    write("not", "phone,region\n0199001235,fr\n01 99 00 12 36,Bretagne\n+33199001237,Bretagne\n")
+    write("people.csv", "phone,region\n0199001234,FR\n0199001235,FR\n+33199001236,\n+33199001237,\n")
+    done = broadcast("people.csv", "Hello", *YES, "--region", "FR", "--do-not-call", "not")
+    assert (done.code, broadcast.called) == (0, [ANN])
+    write("not", "phone,region\n0199001235,FR\n")
+    again = ("people.csv", "Hello", *YES, "--again", "--do-not-call", "not", "--max-calls", "2")
+    for options in ((), ("--region", "DE")):
+        assert broadcast(*again, *options).code == 7
+    assert BOB not in broadcast.called
+
+
 def test_the_do_not_call_list_may_come_from_a_pipe_and_be_gone_later(broadcast: Broadcast) -> None:
     listed(ANN, BOB, CAT)
     done = broadcast(

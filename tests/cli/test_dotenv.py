@@ -154,6 +154,21 @@ STORE_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
         ),
         ({"VOICECLI_STORE": f"{STORE}?hostaddr=192.0.2.1", "VOICECLI_STORE_KEY": STORE_KEY}, {}, "hostaddr"),
         ({"VOICECLI_STORE": STORE, "VOICECLI_STORE_KEY": STORE_KEY}, {"PGPASSWORD": "mine"}, "PGPASSWORD"),
+        (  # a service of the user's may have a password
+            {"VOICECLI_STORE": STORE, "VOICECLI_STORE_KEY": STORE_KEY},
+            {"PGSERVICE": "mine"},
+            "PGSERVICE",
+        ),
+        (  # of a key, which is no password for the server
+            {"VOICECLI_STORE": f"{STORE}?sslpassword=theirs", "VOICECLI_STORE_KEY": STORE_KEY},
+            {"PGPASSWORD": "mine"},
+            "PGPASSWORD",
+        ),
+        (  # libpq would write to it
+            {"VOICECLI_STORE": f"{STORE}?sslkeylogfile=mine", "VOICECLI_STORE_KEY": STORE_KEY},
+            {},
+            "sslkeylogfile",
+        ),
         ({"VOICECLI_STORE": STORE, "VOICECLI_STORE_KEY": STORE_KEY}, {}, None),
         (
             {

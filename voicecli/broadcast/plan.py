@@ -248,19 +248,35 @@ def column_of(columns: Mapping[int, str], name: str) -> int | None:
 
 
 def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
-    """The numbers of a list such as a do-not-call list. Raises InvalidInput for a number that can't be read:
-    it would be called."""
-    phone_column = find_phone_column(recipients.columns)
-    numbers = set()
+    """The numbers of a list such as a do-not-call list: a national one both as ``region`` and as a column
+    ``region`` would have it, which may also name other regions. Raises InvalidInput for a number that can't
+    be read: it would be called."""
+    columns = recipients.columns
+    phone_column, region_column = find_phone_column(columns), column_of(dict(enumerate(columns)), "region")
+    numbers: set[str] = set()
     for record in recipients:
         interrupts.check()
         try:
             if record.problem:
                 raise InvalidInput(record.problem)
-            numbers.add(phone.e164(phone_text(record, phone_column), region, any_number=True))
+            own = "" if region_column is None else record.values[region_column]
+            numbers |= _read_with(phone_text(record, phone_column), region, own or region)
         except InvalidInput as error:
             raise InvalidInput(
                 f"{recipients.unit.title()} {record.line} can't be read: {error.message}",
                 hint=f"Correct or delete that {recipients.unit}: nobody was called.",
             ) from error
     return frozenset(numbers)
+
+
+def _read_with(text: str, *regions: str | None) -> set[str]:
+    """Whom a number may mean, by these regions. Raises InvalidInput where it is a number in none of them."""
+    found, problems = set(), []
+    for region in dict.fromkeys(regions):
+        try:
+            found.add(phone.e164(text, region, any_number=True))
+        except InvalidInput as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    return found

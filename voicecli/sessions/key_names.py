@@ -3,8 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from voicecli.errors import InvalidInput, quote
 
@@ -20,8 +19,7 @@ _KEY = "[0-9*#]"
 _NAME = re.compile(r"[^\W\d_][\w-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyNames:
+class KeyNames(NamedTuple):
     """``names`` has what each key means, ``accepted`` the keys that are an answer as it was wished for."""
 
     names: Mapping[str, str]

@@ -7,9 +7,9 @@ call``, before anything is sent, and the sandbox, which answers with their codes
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli.errors import quote
@@ -29,8 +29,7 @@ _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _OTHER_MEDIA = tuple(".aac .aiff .amr .flac .m4a .mov .mp4 .oga .ogg .opus .webm .wma".split())
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A broken rule: 8x8's status code for it, and where and what, in 8x8's manner."""
 
     status_code: int

@@ -5,8 +5,8 @@ The codes and their meanings are those of 8x8's pages "Voice API status codes", 
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from voicecli.json_values import whole_number
 
@@ -14,8 +14,7 @@ PORTAL = "8x8 Connect (https://connect.8x8.com)"
 SUPPORT = "your 8x8 account manager or cpaas-support@8x8.com"
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """``text`` is a clause without a full stop; ``advice`` is a whole sentence, and ``settings`` are the
     variables that it names."""
 

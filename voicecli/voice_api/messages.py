@@ -19,7 +19,6 @@ from voicecli.voice_api.callflow_rules import (
     has_unspeakable,
 )
 from voicecli.voice_api.speech_problems import has_words
-from voicecli.voice_api.spelled_out import spell_codes
 
 MAX_REPEAT = 10  # our own limit for a message, as the users of the example project know it
 
@@ -146,7 +145,11 @@ def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Ac
 
 def speakable_text(text: str, *, spell_digits: bool = False) -> str:
     """The text as it is said. Raises InvalidInput for one that can't be, without showing it."""
-    spoken = spell_codes(text) if spell_digits and len(text) <= MAX_TEXT else text  # it gets longer
+    spoken = text
+    if spell_digits and len(text) <= MAX_TEXT:  # it gets longer
+        from voicecli.voice_api.spelled_out import spell_codes
+
+        spoken = spell_codes(text)
     if len(spoken) > MAX_TEXT or has_unspeakable(text) or not has_words(text):
         raise _text_complaint(spoken, is_spelled=spoken != text)
     return spoken

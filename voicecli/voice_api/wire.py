@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from voicecli import json_values
@@ -44,8 +44,7 @@ class HttpRequest:
         return {**self.headers, "Authorization": "Bearer ***"}
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """What came back. ``complete`` is false where the body broke off or went past MAX_RESPONSE."""
 
     status: int

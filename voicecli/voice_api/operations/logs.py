@@ -1,15 +1,14 @@
 """The log of calls, exported ("Logs export")."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import quote
 
 from voicecli.json_values import Json
 from voicecli.voice_api.wire import Operation, required_text
 
 
-@dataclass(frozen=True, slots=True)
-class LogExport:
+class LogExport(NamedTuple):
     """``status``: queued, running, succeeded, failed, cancelled, empty or error; ``links`` lead to CSVs."""
 
     status: str

@@ -1,14 +1,13 @@
 """Where 8x8 sends its events ("Webhooks")."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 from voicecli.json_values import Json
 from voicecli.voice_api.wire import Operation, required_objects, required_text
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(NamedTuple):
     """Where 8x8 reports one type of event. The Authorization value it sends can't be read back."""
 
     type: str
