@@ -30,6 +30,8 @@ from voicecli.store.broadcasts import (
 from voicecli.store.engine import HeldLock, Store, Transaction, marks
 from voicecli.store.read_positions import last_event_number
 
+INTERRUPTED = "it was interrupted"
+"""Why nobody knows whether a row was called that a process has left ``sending``."""
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _RESERVE = "broadcast-{}.reserve"
 _TO_CALL = (RowState.PLANNED, RowState.RETRY)
@@ -238,7 +240,7 @@ class Journal(StoredBroadcast):
     def mark_interrupted_rows(self) -> None:
         """Rows that another process left while it was ``sending``: nobody knows whether those were called.
         That process has ended, since this one has the journal."""
-        self._set_rows(RowState.UNKNOWN, "state = ?", RowState.SENDING, reason="it was interrupted")
+        self._set_rows(RowState.UNKNOWN, "state = ?", RowState.SENDING, reason=INTERRUPTED)
 
     def plan_rows_again(self, state: RowState) -> None:
         """Rows in this state are to be called after all."""
