@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import NamedTuple
@@ -121,6 +121,25 @@ class Machine:
             number for number, count in requests.items() if count > 1 + behaviour_of(number).rate_limited
         }
         assert not again, f"asked for again without a 429: {again}"
+
+    def check_everybody(self, people: list[str], was_killed: Callable[[JournalRow], bool]) -> None:
+        """Nobody was called twice, nobody is missing, and a call is unknown only where its answer was lost:
+        ``was_killed`` is whether the process was killed that waited for it."""
+        self.check_never_twice()
+        rows = self.rows()
+        assert [row.destination for row in rows] == people, "a row is missing, or there twice"
+        assert {row.state for row in rows} <= {"accepted", "refused", "unknown"}
+        asked_for = {destination for destination, _ in self.sandbox.sandbox.arrivals}
+        sessions = self.sessions()
+        for row in rows:
+            match row.state:
+                case "unknown":
+                    assert was_killed(row) or loses_its_answer(row.destination), row
+                case "accepted":
+                    assert sessions[row.session or ""] == row.destination, row
+                case _:
+                    assert row.destination in asked_for, row
+        assert asked_for | {row.destination for row in rows if row.state == "unknown"} == set(people)
 
     def sessions(self) -> Mapping[str, str]:
         """The sessions of the sandbox: whose, by id."""

@@ -38,9 +38,9 @@ class World:
             self._arrived.notify_all()
         return response
 
-    async def api(self, method: str, path: str, body: object = None, key: str = API_KEY) -> tuple[int, Any]:
+    async def api(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         url = f"{self.sandbox.url}/api/v1/subaccounts/{SUBACCOUNT}{path}"
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {API_KEY}"}
         async with self._http.request(method, url, json=body, headers=headers) as response:
             text = await response.text()
             return response.status, json.loads(text) if text else None

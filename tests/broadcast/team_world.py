@@ -25,11 +25,9 @@ class TeamWorld(World):
 
     journal: SharedJournal
 
-    def __init__(
-        self, place: StorePlace, sandbox: RunningSandbox, *, rate: float | None = None, **options: object
-    ) -> None:
+    def __init__(self, place: StorePlace, sandbox: RunningSandbox, **options: object) -> None:
         self.place = place
-        self.rate = rate
+        self.rate: float | None = None
         super().__init__(place.folder, sandbox, open_store(place), **options)
 
     def report(self, line: int, outcome: str, *, attempt: int = 1) -> None:

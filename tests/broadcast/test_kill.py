@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from broadcast_machine import LIMITED, PREFIXES, SILENT, Machine, ended, kill, loses_its_answer, numbers
+from broadcast_machine import LIMITED, PREFIXES, SILENT, Machine, ended, kill, numbers
 from conftest import Finished, RunningSandbox, wait_until, wait_until_none
 from running_listener import listening, public_access, registering
 from soak import share_of
@@ -56,24 +56,6 @@ class Run:
         if not self.machine.broadcasts():
             assert self.machine.arrivals == before == 0, "somebody was called before all rows were planned"
 
-    def check(self, people: list[str]) -> None:
-        machine = self.machine
-        machine.check_never_twice()
-        rows = machine.rows()
-        assert [row.destination for row in rows] == people, "a row is missing, or there twice"
-        assert {row.state for row in rows} <= {"accepted", "refused", "unknown"}
-        asked_for = {destination for destination, _ in machine.sandbox.sandbox.arrivals}
-        sessions = machine.sessions()
-        for row in rows:
-            match row.state:
-                case "unknown":
-                    assert row.destination in self.in_flight or loses_its_answer(row.destination), row
-                case "accepted":
-                    assert sessions[row.session or ""] == row.destination, row
-                case _:
-                    assert row.destination in asked_for, row
-        assert asked_for | {row.destination for row in rows if row.state == "unknown"} == set(people)
-
 
 def killed(home: Path, *, rows: int, kills: int, seed: int, rare: tuple[str, ...], listened: bool) -> int:
     """Send a list of so many rows, killed up to so many times; how often it was."""
@@ -96,7 +78,7 @@ def killed(home: Path, *, rows: int, kills: int, seed: int, rare: tuple[str, ...
             if listened:
                 wait_until_none(lambda: len(sandbox.sandbox._delivery._tasks))  # all reports have arrived
                 check_outcomes(machine)
-        run.check(people)
+        run.machine.check_everybody(people, lambda row: row.destination in run.in_flight)
         check_results(machine, people)
     return run.kills
 

@@ -214,6 +214,9 @@ def test_of_many_people_all_are_in_a_file_beside_the_page(
     assert broadcast("report", of, "-o", "a.html", "--no-people", "--json").json["peopleFile"] is None
     for wrong in (["-o", "a.pdf"], [], ["-o", "nowhere/a.html"]):
         assert broadcast("report", of, *wrong).code == 2
+    Path("folder.html").mkdir()
+    done = broadcast("report", of, "-o", "folder.html")
+    assert (done.code, "-o must name a file" in done.err, "CSV" in done.err) == (2, True, False), done
 
 
 def test_of_a_list_only_names_are_shown_unasked(sandbox: RunningSandbox) -> None:

@@ -548,16 +548,16 @@ def test_formulas_of_the_list_are_guarded_and_the_file_can_be_sent_again(broadca
 # -- what is old -------------------------------------------------------------------------------------
 
 
-def age(home: Path, table: str = "broadcasts", column: str = "created") -> None:
+def age_broadcasts(home: Path) -> None:
     database = sqlite3.connect(home / "voicecli.sqlite3")
     with database:
-        database.execute(f"UPDATE {table} SET {column} = {column} - 48 * 3600 * 1000000")
+        database.execute("UPDATE broadcasts SET created = created - 48 * 3600 * 1000000")
     database.close()
 
 
 def test_prune_takes_old_broadcasts_along(broadcast: Broadcast, home: Path) -> None:
     old = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
-    age(home)
+    age_broadcasts(home)
     new = broadcast.identifier(write("q.csv", people(CAT)), MESSAGE)
     pruned = prune(broadcast, "--dry-run")
     assert (pruned["broadcasts"], pruned["deleted"]) == (1, False)

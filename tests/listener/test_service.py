@@ -2,10 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from conftest import DEADLINE
@@ -56,9 +55,7 @@ class At8x8:
         self.done.append("close")
 
 
-def served(
-    home: Path, registration: At8x8, tell: Callable[[str, Any], None] = lambda *_: None, every: float = 60
-) -> ListenerService:
+def served(home: Path, registration: At8x8, every: float = 60) -> ListenerService:
     plan = ListenerPlan(
         StorePlace(home),
         0,
@@ -68,9 +65,7 @@ def served(
         force=True,
         check_every=every,
     )
-    return ListenerService(
-        plan, on_event=lambda _: None, notify=tell, registration=cast("Registration", registration)
-    )
+    return ListenerService(plan, registration=cast("Registration", registration))
 
 
 async def test_ended_while_a_look_at_the_webhooks_fails_it_ends(

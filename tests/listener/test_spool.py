@@ -36,8 +36,8 @@ def keeping(place: StorePlace, states: list[SpoolState] | None = None) -> Iterat
         yield keeper
 
 
-def new(session: str, identity: str = "") -> KeptEvent:
-    return KeptEvent(1, "VSS", session, (identity or session).encode().ljust(16), None, b"{}")
+def new(session: str) -> KeptEvent:
+    return KeptEvent(1, "VSS", session, session.encode().ljust(16), None, b"{}")
 
 
 def spooled(place: StorePlace) -> int:

@@ -228,9 +228,9 @@ class Postgresql:
                 if is_seen and afterwards:
                     act()
 
-            def write_at_once(self, statements: Any, **words: str) -> Any:
+            def write_at_once(self, statement: str, parameters: Any, **words: str) -> Any:
                 with self.transaction(concurrent=True, **words) as transaction:
-                    return [transaction(*one) for one in statements]
+                    return transaction(statement, parameters)
 
             def execute_alone(self, statement: str, parameters: Any) -> Any:
                 if "UPDATE broadcast_chunks" in statement:

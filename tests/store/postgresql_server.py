@@ -50,9 +50,9 @@ def _as_somebody() -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def make_folder(parent: Path | None = None) -> Path:
+def make_folder() -> Path:
     """One with a short name, as a socket needs it, that whoever runs the servers can write."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
     folder.chmod(0o755)
     who = _as_somebody()
     if who:
@@ -92,13 +92,13 @@ class _Process:
         """Of a database, also where something else has its socket in another ``folder``."""
         return f"postgresql://postgres@/{database}?host={folder or self.folder}&port={PORT}"
 
-    def _wait_until_ready(self, database: str) -> None:
+    def _wait_until_ready(self) -> None:
         import psycopg
 
         end = time.monotonic() + START
         while True:
             try:
-                psycopg.connect(self.url(database)).close()
+                psycopg.connect(self.url("postgres")).close()
                 return
             except psycopg.OperationalError:
                 assert self._process is not None
@@ -126,7 +126,7 @@ class Server(_Process):
             subprocess.run([*initdb, *more], check=True, capture_output=True, cwd="/", **_as_somebody())
         options = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}")
         self._run(programs / "postgres", "-D", data, "-p", str(PORT), *options, *self._options)
-        self._wait_until_ready("postgres")
+        self._wait_until_ready()
 
     def stop(self, mode: str = "fast") -> None:
         """``immediate``: as if it were killed; ``fast``: who is connected is cut off."""
@@ -180,16 +180,16 @@ server_login_retry = 0.2
 """
         (self.folder / "pgbouncer.ini").write_text(settings)
         self._run(shutil.which("pgbouncer") or "pgbouncer", self.folder / "pgbouncer.ini")
-        self._wait_until_ready("postgres")
+        self._wait_until_ready()
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
 
 
 @contextmanager
-def running(*, durable: bool = False, parent: Path | None = None) -> Iterator[Server]:
+def running(*, durable: bool = False) -> Iterator[Server]:
     """A server until the end, and nothing is left of it."""
-    with left_behind.cleared_up(make_folder(parent)) as folder:
+    with left_behind.cleared_up(make_folder()) as folder:
         server = Server(folder, durable=durable)
         try:
             server.start()

@@ -36,8 +36,8 @@ def message(text: str = "Hello", number: str = NUMBER, message_id: str | None = 
     return voice_message(number, text, source=SOURCE, message_id=message_id)
 
 
-def calls(store: Store, subaccount: str = "some_sub") -> Attempts:
-    return Attempts(store, AccountId("https://voice.8x8.com", subaccount))
+def calls(store: Store) -> Attempts:
+    return Attempts(store, AccountId("https://voice.8x8.com", "some_sub"))
 
 
 def kept(store: Store) -> list[Attempt]:

@@ -11,7 +11,7 @@ from subprocess import Popen
 
 import psycopg
 import pytest
-from broadcast_machine import SILENT, JournalRow, Machine, kill, loses_its_answer, numbers
+from broadcast_machine import SILENT, JournalRow, Machine, kill, numbers
 from conftest import DEADLINE, RunningSandbox, wait_until
 from cutting_proxy import cutting
 from postgresql_server import SOCKET, Server
@@ -134,24 +134,5 @@ def disturbed(server: Server, folder: Path, disasters: int, *, cut: float, seed:
                 else:
                     team.kill_one(dice)
         team.wait()
-        check(team, people)
+        team.machine.check_everybody(people, lambda row: "which ended" in (row.reason or ""))
     return done
-
-
-def check(team: Team, people: list[str]) -> None:
-    machine = team.machine
-    machine.check_never_twice()
-    rows = machine.rows()
-    assert [row.destination for row in rows] == people, "a row is missing, or there twice"
-    assert {row.state for row in rows} <= {"accepted", "refused", "unknown"}
-    asked_for = {destination for destination, _ in machine.sandbox.sandbox.arrivals}
-    sessions = machine.sessions()
-    for row in rows:
-        match row.state:
-            case "unknown":
-                assert "which ended" in (row.reason or "") or loses_its_answer(row.destination), row
-            case "accepted":
-                assert sessions[row.session or ""] == row.destination, row
-            case _:
-                assert row.destination in asked_for, row
-    assert asked_for | {row.destination for row in rows if row.state == "unknown"} == set(people)

@@ -27,11 +27,11 @@ def say(text: str = "The server room is too hot.") -> Action:
     return {"action": "say", "params": {"text": text, "voiceProfile": "en-GB-Emma", "repetition": 1}}
 
 
-def question(text: str = "Press one to confirm.", tries: int = 2) -> Action:
+def question(text: str = "Press one to confirm.") -> Action:
     params = {"promptMessage": text, "voiceProfile": "en-GB-Emma", "maxDigits": 1}
     return {
         "action": "sayAndCapture",
-        "params": {**params, "overallTimeout": 10_000, "digitTimeout": 5_000, "noOfTries": tries},
+        "params": {**params, "overallTimeout": 10_000, "digitTimeout": 5_000, "noOfTries": 2},
     }
 
 

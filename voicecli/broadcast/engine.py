@@ -108,7 +108,8 @@ class Engine:
         leaves after one. In any case the requests under way get GRACE for their answers, which are written.
         Raises only OutputFailed and CancelledError."""
         notifications = self._listen() if self._policy.wait else None
-        with self._journal.store.short_patience(), self._journal.guarded():
+        store = self._journal.store
+        with store.short_patience(), store.guarded():
             try:
                 while not self._is_over():
                     try:

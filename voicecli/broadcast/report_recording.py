@@ -55,15 +55,15 @@ def record_reports_if_idle(store: Store, broadcast: Broadcast) -> None:
         record_reports(journal)
 
 
-def record_reports_of_free_rows(store: Store, broadcast: Broadcast, policy: Policy | None = None) -> bool:
-    """Write into the journal what was reported of them, and what is left of workers whose leases are over;
-    whether there were new events. Rows are called again by the ``policy``, that of the broadcast's options by
-    default, unless it is done. Of several processes that do so at once one does. Raises StoreFailed."""
+def record_reports_of_free_rows(store: Store, broadcast: Broadcast, policy: Policy | None = None) -> None:
+    """Write into the journal what was reported of them, and what is left of workers whose leases are over.
+    Rows are called again by the ``policy``, that of the broadcast's options by default, unless it is done. Of
+    several processes that do so at once one does. Raises StoreFailed."""
     workers.end_dead_ones(store, broadcast.number)
     stored = StoredBroadcast(store, broadcast)
     seen, newest = stored.seen, last_event_number(store)
     if newest <= seen:
-        return False
+        return
     policy = policy or BroadcastOptions.from_mapping(broadcast.options).policy()
     is_done = stored.state is BroadcastState.DONE
     taken, passed_by = free_rows.taken_chunks(store, broadcast), set()
@@ -82,4 +82,3 @@ def record_reports_of_free_rows(store: Store, broadcast: Broadcast, policy: Poli
             known = known if is_done else after_report(stored, known, policy)
             changed[report.line] = before, known._replace(changed=store.now())
     free_rows.write(store, broadcast, changed.values(), seen=seen, newest=newest, passed_by=passed_by)
-    return True

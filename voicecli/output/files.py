@@ -26,7 +26,7 @@ def target(path: str, folder: Path) -> Target:
             raise InvalidInput(f"-o leads through {link}, a link that somebody else has put there.")
         file = (folder / path).resolve()
         if not path or (file.exists() and not file.is_file()):
-            raise InvalidInput("-o must name a file.", hint="Without -o, the CSV goes to standard output.")
+            raise InvalidInput("-o must name a file.", hint="Name a new one, or one that may be replaced.")
         if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
             raise InvalidInput(
                 f"The folder of {path} does not exist, or can't be written.",

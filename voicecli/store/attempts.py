@@ -130,20 +130,17 @@ def insert(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> Sequ
     return transaction.insert(INSERT, rows)
 
 
-def record_answers(store: Store, transaction: Transaction, answers: Iterable[Answer]) -> int | None:
+def record_answers(store: Store, transaction: Transaction, answers: Iterable[Answer]) -> int:
     """``Attempts.record_answer`` for many, within a transaction. Where summaries were quicker than
-    answers, gives the number of the first of these events: they are to be read once more, now that it is
-    known whose sessions they are about."""
+    answers, gives the number of the first of these events (else 0): they are to be read once more, now that
+    it is known whose sessions they are about."""
     answers = list(answers)
     for statement, rows in statements_for(answers):
         transaction.execute_many(statement, rows)
     accepted = [session_id for _, state, session_id in answers if state is AttemptState.ACCEPTED]
-    if not accepted:
-        return None
     first = first_summary_of(store, accepted)
-    if not first:
-        return None
-    read_outcomes_again(transaction, first)
+    if first:
+        read_outcomes_again(transaction, first)
     return first
 
 

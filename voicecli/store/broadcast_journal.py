@@ -6,7 +6,7 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -30,6 +30,8 @@ from voicecli.store.broadcasts import (
 from voicecli.store.engine import HeldLock, Store, Transaction, marks
 from voicecli.store.read_positions import last_event_number
 
+INTERRUPTED = "it was interrupted"
+"""Why nobody knows whether a row was called that a process has left ``sending``."""
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _RESERVE = "broadcast-{}.reserve"
 _TO_CALL = (RowState.PLANNED, RowState.RETRY)
@@ -101,10 +103,6 @@ class Journal(StoredBroadcast):
     def attend(self, *, is_idle: bool) -> None:
         """Do what is due every now and then towards others who work on the broadcast. ``is_idle`` is whether
         this process has nobody left to call. Raises InUse where they have taken its rows."""
-
-    def guarded(self) -> AbstractContextManager[object]:
-        """Inside, a statement that hangs ends with StoreUnreachable: an event loop has other things to do."""
-        return nullcontext()
 
     def reconnect(self) -> None:
         """After StoreUnreachable, which this engine does not raise: when it returns, what was being written
@@ -218,7 +216,7 @@ class Journal(StoredBroadcast):
             if seen is not None:
                 transaction("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
             first = stored_attempts.record_answers(self.store, transaction, answers)
-            if first is not None:  # what it reports was not found as this broadcast's
+            if first:  # what it reports was not found as this broadcast's
                 earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
                 transaction(earlier, (first - 1, number, first - 1))
         if self.calls_left is not None:
@@ -242,7 +240,7 @@ class Journal(StoredBroadcast):
     def mark_interrupted_rows(self) -> None:
         """Rows that another process left while it was ``sending``: nobody knows whether those were called.
         That process has ended, since this one has the journal."""
-        self._set_rows(RowState.UNKNOWN, "state = ?", RowState.SENDING, reason="it was interrupted")
+        self._set_rows(RowState.UNKNOWN, "state = ?", RowState.SENDING, reason=INTERRUPTED)
 
     def plan_rows_again(self, state: RowState) -> None:
         """Rows in this state are to be called after all."""

@@ -6,7 +6,7 @@ engine only is in its module.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
 
@@ -83,6 +83,13 @@ class Store(ABC):
 
     def cut(self) -> None:  # noqa: B027 - a file has no connection
         """For any thread: a statement that another one waits for ends, with StoreUnreachable."""
+
+    def guarded(
+        self, *, at_signals: bool = False, is_patient: bool = False
+    ) -> AbstractContextManager[object]:
+        """Inside, a statement that hangs raises StoreUnreachable: after some seconds, unless ``is_patient``,
+        and with ``at_signals`` once a signal has come that is to end the program. A file does not hang."""
+        return nullcontext()
 
     @abstractmethod
     def now(self) -> int:

@@ -24,18 +24,18 @@ def write(
     seen: int,
     newest: int,
     passed_by: Set[int],
-) -> bool:
+) -> None:
     """Change free rows (as they were, as they are to be), and note that the events after ``seen`` up to
     ``newest`` were processed, but for those of the chunks that are ``passed_by``, since workers have them.
-    Rows that a worker has by now are left to it. False, and nothing is written, where another process has
-    done so, or one of those chunks is free by now: then they are to be read again."""
+    Rows that a worker has by now are left to it. Nothing is written where another process has done so, or one
+    of those chunks is free by now: then they are to be read again."""
     number, changes = broadcast.number, list(changes)
     chunks = sorted({chunk_of(row.line) for _, row in changes})
     with suppress(_FreedMeanwhile), store.transaction(concurrent=True) as transaction:
         # First: who frees a chunk waits here, and lets those events be read again.
         advance = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen = ?"
         if not transaction(advance, (newest, number, seen)).changed:
-            return False
+            return
         if passed_by - taken_chunks(store, broadcast):
             raise _FreedMeanwhile
         free = transaction(
@@ -53,8 +53,6 @@ def write(
         again = {chunk_of(row.line) for _, row in changes if row.state is RowState.RETRY} & ours
         reopen = "UPDATE broadcast_chunks SET done = 0 WHERE broadcast = ? AND chunk = ?"
         transaction.execute_many(reopen, [(number, chunk) for chunk in sorted(again)])
-        return True
-    return False
 
 
 class _FreedMeanwhile(Exception):

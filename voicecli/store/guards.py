@@ -232,7 +232,6 @@ def _placed_before(
     until: int | None = None,
     run: StoredRun | None = None,
 ) -> PlacedBefore:
-    placed_by = attempt.placed_by if run is None and attempt is not None else run and run.host
     return PlacedBefore(
         f"The same call {words}: nothing was sent. {again}",
         hint="--within says how long a call counts as the same; without --once it is placed again.",
@@ -240,7 +239,7 @@ def _placed_before(
         details={
             "earlier": earlier,
             "at": iso(at),
-            "placedBy": placed_by,
+            "placedBy": run.host if run is not None else attempt and attempt.placed_by,
             "process": None if run is None else run.process,
             "lastSeen": None if run is None else iso(run.seen),
             "guardUntil": None if until is None else iso(until),

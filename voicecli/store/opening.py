@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from voicecli import interrupts
 from voicecli.errors import ConfigurationError, StoreFailed, StoreRefused, StoreUnreachable
@@ -11,7 +11,6 @@ from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 
 if TYPE_CHECKING:
-    from voicecli.store.postgresql import PostgresqlStore
     from voicecli.store.postgresql_examination import Examination
     from voicecli.store.postgresql_migrating import Migrated
 
@@ -36,14 +35,8 @@ def open_store(place: StorePlace, *, accept_newer: bool = False) -> Store:
 def open_guarded(place: StorePlace) -> Iterator[Store]:
     """The open store, for who can't wait without end for a server that stands still: a statement that hangs
     raises StoreUnreachable after some seconds."""
-    with open_store(place) as store:
-        if not place.is_shared:
-            yield store
-            return
-        from voicecli.store.hang_guard import HangGuard
-
-        with HangGuard(cast("PostgresqlStore", store).connection):
-            yield store
+    with open_store(place) as store, store.guarded():
+        yield store
 
 
 @contextmanager
@@ -51,14 +44,12 @@ def open_interruptible(place: StorePlace) -> Iterator[Store]:
     """The open store, for commands that call nobody, and in whose way no server that stands still may be: a
     signal ends what hangs, with KeyboardInterrupt."""
     try:
-        with calling_nobody(), open_store(place) as store:
-            if not place.is_shared:
-                yield store
-                return
-            from voicecli.store.hang_guard import HangGuard
-
-            with HangGuard(cast("PostgresqlStore", store).connection, at_signals=True, is_patient=True):
-                yield store
+        with (
+            calling_nobody(),
+            open_store(place) as store,
+            store.guarded(at_signals=True, is_patient=True),
+        ):
+            yield store
     except (StoreUnreachable, ConfigurationError):
         interrupts.check()
         raise

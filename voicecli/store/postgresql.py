@@ -21,10 +21,7 @@ from voicecli.store.hang_guard import HangGuard
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import ServerConnection, Target
-from voicecli.store.postgresql_errors import (
-    is_away,
-    reason,
-)
+from voicecli.store.postgresql_errors import is_away, reason
 from voicecli.store.postgresql_events import EventInsertion, channel
 from voicecli.store.postgresql_leases import Lease
 from voicecli.store.postgresql_notifications import Notifications
@@ -32,7 +29,6 @@ from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, req
 from voicecli.store.postgresql_sql import for_many, translate
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-Statement = tuple[str, Sequence[object]]
 IDLE_TIMEOUT = 10.0  # seconds that a transaction may stand still: its process may have been stopped
 _MIGRATE = "voicecli store migrate"
 _STATE = postgresql_schema.STATE.replace(" FROM", f", current_setting('synchronous_commit'), {CLOCK} FROM")
@@ -58,7 +54,7 @@ class PostgresqlStore(Store):
         self._is_writing = False
         try:
             # A connection through a pooler says nothing of the server.
-            with HangGuard(self.connection, at_signals=True):
+            with self.guarded(at_signals=True):
                 self.team = self._check_schema(accept_newer=accept_newer).team
         except BaseException:
             self.close()
@@ -110,6 +106,9 @@ class PostgresqlStore(Store):
 
     def cut(self) -> None:
         self.connection.cut()
+
+    def guarded(self, *, at_signals: bool = False, is_patient: bool = False) -> HangGuard:
+        return HangGuard(self.connection, at_signals=at_signals, is_patient=is_patient)
 
     def _raising_its_own(self, failure: str, advice: str = "") -> AbstractContextManager[None]:
         """StoreFailed in place of what psycopg raises inside."""
@@ -217,22 +216,21 @@ class PostgresqlStore(Store):
         )
 
     def write_at_once(
-        self, statements: Sequence[Statement], *, failure: str = "", advice: str = ""
-    ) -> list[StatementResult]:
-        """A ``concurrent`` transaction of statements that do not depend on what those before give: they go
-        there together and take one round trip. PostgreSQL's own statements may be among them. Where a
-        connection breaks, all of it may still be on its way, before any lock was taken."""
-        with self._raising_its_own(failure or f"{self._sentence} can't be written", advice):
+        self, statement: str, parameters: Sequence[object], *, failure: str, advice: str
+    ) -> StatementResult:
+        """A ``concurrent`` transaction of one statement: all of it goes there together and takes one round
+        trip. Where a connection breaks, all of it may still be on its way, before any lock was taken."""
+        with self._raising_its_own(failure, advice):
             db = self.connection.get()
             try:
                 # One transaction, since nothing inside is a BEGIN and the server is told to end at the end.
                 with db.pipeline():
                     begun = db.execute(self._begin(concurrent=True))
-                    cursors = [db.execute(translate(one, self._schema), values) for one, values in statements]
+                    cursor = db.execute(translate(statement, self._schema), parameters)
             finally:
                 self._end_transaction(db)
             self._saw_clock(begun)
-            return [_result(cursor) for cursor in cursors]
+            return _result(cursor)
 
     def execute_alone(self, statement: str, parameters: Sequence[object]) -> StatementResult:
         """One statement that waits for nobody who holds the store and keeps nobody out: it is right beside
@@ -261,7 +259,7 @@ class PostgresqlStore(Store):
         if not events:
             return []
         insertion = EventInsertion.of(events, self._target.schema)
-        [result] = self.write_at_once([insertion[:2]], failure=failure, advice=advice)
+        result = self.write_at_once(insertion.statement, insertion.parameters, failure=failure, advice=advice)
         return insertion.recorded(result.rows)
 
     def make_index(self, name: str, table: str, columns: str) -> None:

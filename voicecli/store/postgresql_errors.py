@@ -13,9 +13,9 @@ _BUSY: Final = {
     "40001",  # serialization_failure
     "57014",  # query_canceled: a statement_timeout of the server's
 }
-# It stops, starts, has too many connections, or has ended ours since it stood still.
 _OF_VALUES: Final = ("22", "23", "54")
 """Classes of states: a value that does not fit, or that breaks a constraint, or is too large."""
+# It stops, starts, has too many connections, or has ended ours since it stood still.
 _AWAY: Final = {"57P01", "57P02", "57P03", "53300", "57P05", "25P03", "25P04"}
 _REFUSED: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 """How a server says that it does not want us: where no connection is made, there is no sqlstate. In another

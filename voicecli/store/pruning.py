@@ -13,11 +13,11 @@ STEP = 500  # rows that are deleted in one commit, some milliseconds
 def count_older(store: Store, before: int, *, calls_before: int | None = None) -> tuple[int, int]:
     """How many events and how many calls ``prune`` deletes that are older than that moment (microseconds
     since 1970)."""
-    events_, calls = (
+    events, calls = (
         store.read_number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (older,))
         for table, moment, free, older in _deleted(store, before, calls_before)
     )
-    return events_, calls
+    return events, calls
 
 
 def _deleted(store: Store, before: int, calls_before: int | None) -> tuple[tuple[str, str, str, int], ...]:
@@ -39,9 +39,9 @@ def prune(
     rest: Callable[[float], object] = time.sleep,
 ) -> Iterator[tuple[int, int]]:
     """Delete and overwrite what is older (calls: than ``calls_before``, if it is given), but no call that
-    --once still guards, nor its events. Works in
-    small steps, each on the disk when it gives how many events and how many calls it deleted; after each,
-    ``rest`` gets the seconds that it took, so that others can write.
+    --once still guards, nor its events. Works in small steps, each on the disk when it gives how many events
+    and how many calls it deleted; after each, ``rest`` gets the seconds that it took, so that others can
+    write.
 
     Outcomes and unsubscribed numbers are recorded before; events that come meanwhile are left.
     """

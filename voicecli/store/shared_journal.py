@@ -19,7 +19,6 @@ from voicecli.store.broadcast_journal import CHANGE, PUT, Journal, calls_in, ins
 from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, find
 from voicecli.store.engine import Store, Transaction
-from voicecli.store.hang_guard import HangGuard
 from voicecli.store.own_chunks import OwnChunks
 from voicecli.store.postgresql import PostgresqlStore
 from voicecli.store.shared_write import TAKE, WriteStatement
@@ -39,7 +38,7 @@ class SharedJournal(Journal):
     ) -> None:
         StoredBroadcast.__init__(self, store, broadcast)
         self._db = store
-        self._worker = Worker(worker, user_at_host(), 0, is_alive=True, is_idle=False)
+        self._worker = worker
         self._epoch = 0
         self._sets_limit = resumes
         self._seen = self._seen_as_stored()
@@ -150,7 +149,7 @@ class SharedJournal(Journal):
 
     def _take_chunk(self, first: int) -> int | None:
         """Reports of its rows may have been taken in up to an earlier event than those of our own."""
-        number, worker = self.broadcast.number, self._worker.id
+        number, worker = self.broadcast.number, self._worker
         values = (worker, self._epoch, number, first, worker, number, worker, number, number)
         [(chunk, seen, _)] = self._execute(TAKE.format(lock=self._db.shared_lock), values)
         if chunk is None:
@@ -185,7 +184,7 @@ class SharedJournal(Journal):
 
     def _others(self) -> list[Worker]:
         found = workers.workers_on(self.store, self.broadcast.number)
-        return [worker for worker in found if worker.id != self._worker.id]
+        return [worker for worker in found if worker.id != self._worker]
 
     def _has_free_chunk(self) -> bool:
         free = "SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0"
@@ -195,7 +194,7 @@ class SharedJournal(Journal):
         """Who was ended by others before there was anything to do, since a list takes long to read, say,
         begins anew; not where they are deleting the broadcast."""
         update = "UPDATE workers SET lease_until = ?, idle = ?, seen = ? WHERE id = ? AND epoch = ?"
-        values = (workers.end_of_lease(self.store), is_idle, self._seen, self._worker.id, self._epoch)
+        values = (workers.end_of_lease(self.store), is_idle, self._seen, self._worker, self._epoch)
         if transaction(update, values).changed:
             return
         if self._chunks or self._epoch:
@@ -205,7 +204,7 @@ class SharedJournal(Journal):
                 f"This machine was silent for too long: others have deleted broadcast {self.broadcast.id}.",
                 hint="Nobody was called from here: send the list again.",
             )
-        self._worker = self._worker._replace(id=workers.begin(self.store, transaction, self.broadcast.number))
+        self._worker = workers.begin(self.store, transaction, self.broadcast.number)
 
     def _ended(self) -> InUse:
         return InUse(
@@ -214,9 +213,6 @@ class SharedJournal(Journal):
             hint=f"voicecli broadcast join {self.broadcast.id} works on it again.",
         )
 
-    def guarded(self) -> HangGuard:
-        return HangGuard(self._db.connection)
-
     def reconnect(self) -> None:
         """Connect anew. When this returns, every write of the old connection has taken place or never will.
         Raises StoreUnreachable, and InUse where others have ended this worker."""
@@ -224,13 +220,13 @@ class SharedJournal(Journal):
         self._epoch += 1  # also where the answer to this is lost
         update = "UPDATE workers SET epoch = ?, lease_until = ? WHERE id = ? AND epoch < ?"
         with self.store.transaction(concurrent=True) as transaction:
-            values = (self._epoch, workers.end_of_lease(self.store), self._worker.id, self._epoch)
+            values = (self._epoch, workers.end_of_lease(self.store), self._worker, self._epoch)
             if not transaction(update, values).changed:
                 raise self._ended()
         self._is_cut = False
         self._read_limit()
         query = "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker = ?"
-        for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker.id)):
+        for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker)):
             self._chunks.add(chunk)  # one of which the answer to its taking was lost, too
         self._seen = min(self._seen, self._seen_as_stored())  # since that may have lowered it
 
@@ -258,8 +254,8 @@ class SharedJournal(Journal):
         self._read_again()
         with self.store.transaction(concurrent=True) as transaction:
             update = "UPDATE workers SET seen = ? WHERE id = ? AND epoch = ?"
-            if transaction(update, (self._seen, self._worker.id, self._epoch)).changed:
-                workers.end(self.store, transaction, self.broadcast.number, self._worker)
+            if transaction(update, (self._seen, self._worker, self._epoch)).changed:
+                workers.end(self.store, transaction, self.broadcast.number, self._worker, user_at_host())
 
     # -- writing -------------------------------------------------------------------------------------
 
@@ -270,7 +266,7 @@ class SharedJournal(Journal):
 
     def _seen_as_stored(self) -> int:
         """An earlier one, maybe: then events are read twice, should this process end."""
-        return self.store.read_number("SELECT seen FROM workers WHERE id = ?", (self._worker.id,))
+        return self.store.read_number("SELECT seen FROM workers WHERE id = ?", (self._worker,))
 
     def write(
         self,
@@ -290,7 +286,7 @@ class SharedJournal(Journal):
         calls = 0 if self.calls_left is None else calls_in(changes)
         accepted = [session for _, _, session in answers if session]
         statement = WriteStatement(self._db.shared_lock)
-        statement.hold_worker(self._worker.id, self._epoch, seen)
+        statement.hold_worker(self._worker, self._epoch, seen)
         statement.change_rows(self.broadcast.number, changes)
         statement.add_attempts(new_attempts)
         statement.add_answers(answers)
@@ -332,7 +328,7 @@ class SharedJournal(Journal):
         with self.store.transaction(concurrent=True) as transaction:
             stored_attempts.read_outcomes_again(transaction, first)
             earlier = "UPDATE workers SET seen = ? WHERE id = ? AND seen > ?"
-            transaction(earlier, (first - 1, self._worker.id, first - 1))
+            transaction(earlier, (first - 1, self._worker, first - 1))
         self._seen, self._first_summary = min(self._seen, first - 1), 0
 
     def _execute(
@@ -361,7 +357,7 @@ class SharedJournal(Journal):
     def _why_not(self) -> VoicecliError:
         """Why a statement has found that something was not as it was, and did nothing."""
         query = "SELECT EXISTS (SELECT 1 FROM workers WHERE id = ? AND epoch = ?)"
-        if not self.store.read_number(query, (self._worker.id, self._epoch)):
+        if not self.store.read_number(query, (self._worker, self._epoch)):
             return self._ended()
         before = self.calls_left
         self._read_limit()

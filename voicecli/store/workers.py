@@ -35,7 +35,7 @@ class Worker(NamedTuple):
 
 def names(workers: Sequence[Worker]) -> str:
     """Who they are, in words."""
-    return ", ".join(sorted({f"{worker.who}" for worker in workers}))
+    return ", ".join(sorted({worker.who for worker in workers}))
 
 
 def chunk_of(line: int) -> int:
@@ -90,51 +90,41 @@ def workers_on(store: Store, broadcast: int) -> list[Worker]:
     ]
 
 
-def end(store: Store, transaction: Transaction, broadcast: int, worker: Worker) -> None:
-    """Within a transaction: it works no more. What it has not called is left for others; of whom it was
-    calling nobody knows."""
+def end(store: Store, transaction: Transaction, broadcast: int, worker: int, who: str) -> None:
+    """Within a transaction: the worker with this id, of user@host, works no more. What it has not called is
+    left for others; of whom it was calling nobody knows."""
     first = (
         "UPDATE broadcasts SET seen = least(seen, (SELECT seen FROM workers WHERE id = ?)) WHERE number = ?"
     )
-    transaction(first, (worker.id, broadcast))
+    transaction(first, (worker, broadcast))
     transaction(
         "UPDATE broadcast_rows AS r SET state = 'unknown', reason = ?, changed = ? FROM broadcast_chunks AS c"
         f" WHERE c.broadcast = ? AND c.worker = ? AND {_ROWS_OF_CHUNKS} AND r.state = 'sending'",
-        (
-            f"it was being called by {worker.who}, which ended",
-            store.now(),
-            broadcast,
-            worker.id,
-        ),
+        (f"it was being called by {who}, which ended", store.now(), broadcast, worker),
     )
     transaction(
         "UPDATE broadcast_chunks AS c SET worker = NULL, done ="
         f" CASE WHEN {HAS_ROWS_TO_CALL} THEN 0 ELSE 1 END WHERE broadcast = ? AND worker = ?",
-        (broadcast, worker.id),
+        (broadcast, worker),
     )
-    transaction("DELETE FROM workers WHERE id = ?", (worker.id,))
+    transaction("DELETE FROM workers WHERE id = ?", (worker,))
 
 
-def end_dead_ones(store: Store, broadcast: int) -> bool:
-    """End those whose leases are over, unless another process does so just now or they write; whether there
-    was one."""
-    if all(worker.is_alive for worker in workers_on(store, broadcast)):
-        return False
-    with store.transaction(concurrent=True) as transaction:
-        return end_dead_ones_within(store, transaction, broadcast)
+def end_dead_ones(store: Store, broadcast: int) -> None:
+    """End those whose leases are over, unless another process does so just now or they write."""
+    if not all(worker.is_alive for worker in workers_on(store, broadcast)):
+        with store.transaction(concurrent=True) as transaction:
+            end_dead_ones_within(store, transaction, broadcast)
 
 
-def end_dead_ones_within(store: Store, transaction: Transaction, broadcast: int) -> bool:
+def end_dead_ones_within(store: Store, transaction: Transaction, broadcast: int) -> None:
     """The same, within a transaction."""
     query = (
-        "SELECT id, who, process FROM workers WHERE broadcast = ? AND lease_until <= ?"
+        "SELECT id, who FROM workers WHERE broadcast = ? AND lease_until <= ?"
         " ORDER BY id FOR UPDATE SKIP LOCKED"
     )
-    dead = transaction(query, (broadcast, store.now())).rows
-    for number, who, process in dead:
-        worker = Worker(number, who, process, is_alive=False, is_idle=False)
-        end(store, transaction, broadcast, worker)
-    return bool(dead)
+    for worker, who in transaction(query, (broadcast, store.now())).rows:
+        end(store, transaction, broadcast, worker, who)
 
 
 def forget(transaction: Transaction, broadcast: int) -> None:

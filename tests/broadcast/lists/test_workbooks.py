@@ -63,9 +63,9 @@ def in_sheet(pattern: str, replacement: str) -> Callable[[str, bytes], bytes]:
     return change
 
 
-def heard(content: bytes, text: str = "{x}", voice: str | None = None, **options: Any) -> str:
+def heard(content: bytes, *, voice: str | None = None, **options: Any) -> str:
     """What the first person hears. Raises InvalidInput."""
-    plan = Plan(recipients.read(content, **options), Script(source=ANN, text=text, voice=voice))
+    plan = Plan(recipients.read(content, **options), Script(source=ANN, text="{x}", voice=voice))
     record = next(iter(plan.recipients))
     plan.number(record)
     plan.validate(record)

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 
 from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.store import broadcasts, sealing, workers
+from voicecli.store.broadcast_journal import INTERRUPTED
 from voicecli.store.broadcasts import BroadcastState, RowState
 from voicecli.store.copying.kinds import Copied, Copying, Kind, Row, as_kept
 from voicecli.store.engine import Store, Transaction
@@ -21,7 +22,6 @@ BROADCASTS = Kind(
     "number",
     later=("state", "sealed"),
 )
-INTERRUPTED = "it was interrupted"  # as in broadcast_journal
 _CHANGES = (
     *("state", "attempts", "changed", "session", "outcome", "digits", "seconds", "reason", "bridge"),
     "left_out",
