@@ -9,6 +9,7 @@ import pytest
 from openpyxl.utils.escape import unescape
 
 from voicecli.broadcast.result_filter import ResultFilter
+from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput
 from voicecli.output import table_files
 from voicecli.output.table_files import Sheet, csv_pieces, write_workbook
@@ -93,3 +94,9 @@ def test_a_row_is_shown_where_all_that_is_asked_for_holds(
     wanted: ResultFilter, shown: tuple[BroadcastRow, ...]
 ) -> None:
     assert tuple(filter(wanted.shows, ALL)) == shown
+
+
+def test_whole_seconds_have_no_decimal_mark_which_excel_may_not_know() -> None:
+    for seconds, text in ((12.0, "12"), (12.5, "12.5"), (None, "None")):
+        data = row_data(MAILBOX._replace(seconds=seconds), None)
+        assert (str(data["callDuration"]), str(data["duration"])) == (text, text)

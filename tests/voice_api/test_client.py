@@ -214,3 +214,14 @@ def test_a_client_that_is_stopped_waits_for_nothing() -> None:
         with pytest.raises(Unreachable):
             calling.result(DEADLINE / 4)
         assert len(list(filter(None, requests))) == 1
+
+
+def test_of_a_client_that_is_closed_nothing_more_is_told() -> None:
+    later = http("429 Too Many Requests", b"", "Retry-After: 1")
+    with server(lambda c: c.sendall(later)) as (url, _), ThreadPoolExecutor() as pool:
+        with client(url, waits=(waits := [])) as the_client:
+            calling = pool.submit(the_client.call, message())
+            wait_until(lambda: waits)
+        with pytest.raises(Unreachable):
+            calling.result(DEADLINE / 4)
+        assert len(waits) == 1

@@ -102,7 +102,8 @@ def _moment(text: str, day: date | None, clock: time, zone: tzinfo | None, now: 
     moments = [*_moments(day, clock, zone, now)]
     following = next((moment for moment in moments if moment > now), None)
     if following is None and moments and day is not None:
-        raise InvalidInput(f"{quote(text)} is over.", hint="Give a time that is to come.")
+        there = describe_start(now.astimezone(zone).replace(second=0))
+        raise InvalidInput(f"{quote(text)} is over: it is {there}.", hint="Give a time that is to come.")
     if following is None:
         raise InvalidInput(
             f"{quote(text)} does not come: the clocks are put forward then.", hint="Give another time."

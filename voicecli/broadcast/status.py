@@ -36,7 +36,13 @@ def row_data(row: BroadcastRow, keys: KeyNames | None) -> dict[str, object]:
         "digits": row.digits,
         "result": result_of(keys, row.digits),
         "answers": answers_of(keys, row.digits),
-        "callDuration": row.seconds,
+        "callDuration": _whole(row.seconds),
         "reason": row.reason,
     }
     return with_former_names("row", known)
+
+
+def _whole(seconds: float | None) -> float | None:
+    """8x8's whole seconds, which the store keeps as a float: 12, since Excel reads 12.0 as a text where the
+    decimal mark is a comma."""
+    return int(seconds) if seconds is not None and float(seconds).is_integer() else seconds

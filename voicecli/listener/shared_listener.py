@@ -153,7 +153,7 @@ class SharedListener:
                 else:
                     gate = await self._wait_until_unneeded()
         except asyncio.CancelledError:
-            self._notify("Interrupted: others have to receive for themselves.")
+            self._notify("Interrupted: nothing more is received here.")
             _keep_result(error)
         except VoicecliError as trouble:
             self._on_failure(trouble)

@@ -88,6 +88,8 @@ class Client(Operations):
         return self._account
 
     def close(self) -> None:
+        """Let nothing leave any more; what other threads were about to send again is given up, untold."""
+        self.stop()
         self._http.close()
 
     def stop(self) -> None:
