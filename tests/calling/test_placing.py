@@ -186,8 +186,9 @@ def unsubscribed(tmp_path: Path) -> str:
     return NUMBER
 
 
-def place_by_api(flow: Path, number: str, path: str) -> tuple[str, ...]:
-    flow.write_text(json.dumps({"callflow": [make_call(SOURCE, number), HANGUP]}))
+def place_by_api(flow: Path, number: object, path: str) -> tuple[str, ...]:
+    call = {"action": "makeCall", "params": {"source": SOURCE, "destination": number}}
+    flow.write_text(json.dumps({"callflow": [call, HANGUP]}))
     return ("api", "POST", path, "--data", f"@{flow}")
 
 
@@ -219,6 +220,13 @@ def test_every_command_leaves_them_out_in_the_same_words(
     }
     assert f"broadcast allow {NUMBER}" in done.error["hint"]
     assert not own_sandbox.sandbox.sessions
+
+
+def test_a_number_that_is_one_in_json_is_theirs_too(
+    run: Program, own_sandbox: RunningSandbox, unsubscribed: str, tmp_path: Path
+) -> None:
+    arguments = place_by_api(tmp_path / "flow.json", int(unsubscribed), "/callflows")
+    assert run(*arguments, env=own_sandbox.environment).code == 15
 
 
 def test_of_several_numbers_only_that_one_is_left_out(

@@ -270,7 +270,7 @@ def test_signals_in_quick_succession_are_one(
             assert listener.url
             while listener.process.poll() is None:
                 listener.process.send_signal(number)
-            assert listener.stop() == 0
+            assert listener.stop() == 0, listener.errors
         assert webhooks(own_sandbox) == {}
 
 

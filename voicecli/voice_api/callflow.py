@@ -9,7 +9,7 @@ from typing import cast
 
 from voicecli import phone
 from voicecli.errors import InvalidInput, quote
-from voicecli.json_values import OBJECT
+from voicecli.json_values import OBJECT, whole_number
 from voicecli.phone import caller_id
 from voicecli.voice_api.callflow_rules import Action, Problem, meant_name, parse_valid_until, problems
 from voicecli.voice_api.speech_problems import has_words
@@ -178,8 +178,8 @@ def spoken_text(callflow: Sequence[Action]) -> str:
 
 
 def _texts(callflow: Sequence[Action], *names: str, only: str = "") -> list[str]:
-    """The texts in these params of all actions, or of those of one kind."""
+    """The texts in these params of all actions, or of those of one kind. 8x8 may take a whole number, too."""
     objects = [action for action in callflow if isinstance(action, OBJECT)]
     params = [action.get("params") for action in objects if only in ("", action.get("action"))]
     values = [param.get(name) for param in params if isinstance(param, OBJECT) for name in names]
-    return [value for value in values if isinstance(value, str)]
+    return [str(value) for value in values if isinstance(value, str) or whole_number(value) is not None]
