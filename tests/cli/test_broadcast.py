@@ -641,6 +641,7 @@ def test_the_same_list_is_recognised_however_the_address_is_written(broadcast: B
     for way in (f"{url}/", url.upper(), url.replace("http:", "HTTP:") + "//"):
         done = broadcast("people.csv", MESSAGE, *YES, EIGHT_X_EIGHT_BASE_URL=way)
         assert (done.code, done.out, len(broadcast.called)) == (9, "", 1), done
+        assert f"resume {of} goes on with it" in done.err
     done = broadcast("resume", of, EIGHT_X_EIGHT_BASE_URL=f"{url}/")
     assert (done.code, sorted(broadcast.called)) == (0, [ANN, BOB]), done
 

@@ -39,6 +39,7 @@ def test_a_dry_run_of_a_list_that_was_sent_before_shows_the_plan_and_warns(broad
     assert (again.json["sentBefore"], again.err) == (None, "")
     done = broadcast("people.csv", MESSAGE, "--yes", "--json")
     assert (done.code, done.error["broadcastId"], len(broadcast.called)) == (9, of, 2)
+    assert done.error["hint"] == f"See voicecli broadcast show {of}; --again calls everybody again."
 
 
 def test_a_list_that_was_sent_before_is_refused_for_that_and_not_for_its_rows(broadcast: Broadcast) -> None:

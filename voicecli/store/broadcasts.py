@@ -173,10 +173,10 @@ def refuse_repetition(
         " ORDER BY created DESC LIMIT 1"
     )
     for before in _broadcasts(store, which, (*fingerprints, *account, *shard)):
+        resume = f"resume {before.id} goes on with it, " if before.sealed else ""
         raise PlacedBefore(
             f"This list was sent before, as broadcast {before.id}: nothing was sent.",
-            hint=f"See voicecli broadcast show {before.id}; resume {before.id} goes on with it, "
-            "--again calls everybody again.",
+            hint=f"See voicecli broadcast show {before.id}; {resume}--again calls everybody again.",
             details={"broadcastId": before.id},
         )
 
